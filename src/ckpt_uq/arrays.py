@@ -1,0 +1,151 @@
+"""Take any array, give back the same kind.
+
+Public functions accept NumPy arrays, torch tensors on any device and everything that speaks DLPack (JAX, CuPy ...).
+Inside, data in host memory is a NumPy view, because the kernels are compiled for NumPy, and data on an accelerator is a
+torch tensor, so that it never leaves its device. No copy is made unless the dtype (bfloat16) has no NumPy twin.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+
+import numpy as np
+
+from ckpt_uq.errors import ArgumentError
+
+if TYPE_CHECKING:
+    import torch
+
+_DLPACK_CPU = 1
+
+
+class Borrowed(NamedTuple):
+    """An array in the form the library computes on, and the way back.
+
+    Attributes
+    ----------
+    data : numpy.ndarray or torch.Tensor
+        A view of the caller's memory where possible.
+    give_back : callable
+        Turns a result of the same form as ``data`` into the caller's kind of array, on the caller's device.
+    """
+
+    data: Any
+    give_back: Callable[[Any], Any]
+
+
+def borrow(array: Any, name: str) -> Borrowed:
+    """View an array for computing: NumPy when it lies in host memory, torch when on an accelerator.
+
+    Parameters
+    ----------
+    array : array
+        NumPy array, torch tensor or any object with ``__dlpack__``. Gradients are not followed.
+    name : str
+        The argument's name, for the error message.
+
+    Returns
+    -------
+    Borrowed
+
+    Raises
+    ------
+    ArgumentError
+        If ``array`` is of no such kind.
+
+    Examples
+    --------
+    >>> view, give_back = borrow(torch.ones(2), "probs")
+    >>> type(view).__name__, type(give_back(view)).__name__
+    ('ndarray', 'Tensor')
+    """
+    if isinstance(array, np.ndarray):
+        return Borrowed(array, _same)
+    tensor, give_back = as_tensor(array, name)
+    if tensor.device.type != "cpu":
+        return Borrowed(tensor, give_back)
+    return Borrowed(_numpy_view(tensor), lambda result: give_back(_torch().from_numpy(result)))
+
+
+def as_tensor(array: Any, name: str) -> Borrowed:
+    """View an array as a torch tensor on the device where it lies.
+
+    Parameters
+    ----------
+    array : array
+        NumPy array, torch tensor or any object with ``__dlpack__``. Gradients are not followed.
+    name : str
+        The argument's name, for the error message.
+
+    Returns
+    -------
+    Borrowed
+        ``give_back`` takes a tensor on any device.
+
+    Raises
+    ------
+    ArgumentError
+        If ``array`` is of no such kind, or its dtype is unknown to torch.
+
+    Examples
+    --------
+    >>> tensor, give_back = as_tensor(np.zeros((2, 3), np.float32), "image")
+    >>> tensor.shape, give_back(tensor).dtype
+    (torch.Size([2, 3]), dtype('float32'))
+    """
+    if isinstance(array, np.ndarray):
+        return Borrowed(_tensor_of_numpy(array, name), lambda tensor: tensor.cpu().numpy())
+    if is_tensor(array):
+        device = array.device
+        return Borrowed(array.detach(), lambda tensor: tensor.to(device))
+    if hasattr(array, "__dlpack__"):
+        tensor = _torch().from_dlpack(array)
+        return Borrowed(tensor, _way_back_by_dlpack(array, tensor.device))
+    raise ArgumentError(
+        f"{name} must be a NumPy array, a torch tensor or an array with __dlpack__, got {type(array).__name__}; "
+        "wrap it with numpy.asarray"
+    )
+
+
+def is_tensor(array: Any) -> TypeGuard[torch.Tensor]:
+    """Tell whether an object is a torch tensor, without importing torch for those who never did."""
+    torch_module = sys.modules.get("torch")
+    return torch_module is not None and isinstance(array, torch_module.Tensor)
+
+
+def _way_back_by_dlpack(array: Any, device: torch.device) -> Callable[[torch.Tensor], Any]:
+    if not hasattr(array, "__array_namespace__"):
+        raise ArgumentError(
+            f"an array of type {type(array).__name__} can be read but not given back, because it has no "
+            "__array_namespace__; convert it with numpy.from_dlpack or torch.from_dlpack first"
+        )
+    namespace = array.__array_namespace__()
+    return lambda tensor: namespace.from_dlpack(tensor.to(device))
+
+
+def _tensor_of_numpy(array: np.ndarray[Any, Any], name: str) -> torch.Tensor:
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if not native.flags.writeable or any(stride < 0 for stride in native.strides):
+        native = native.copy()  # torch cannot express either
+    try:
+        return _torch().from_numpy(native)
+    except TypeError as error:
+        raise ArgumentError(f"{name} must be numeric, got dtype {array.dtype}; convert it first") from error
+
+
+def _numpy_view(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    torch = _torch()
+    view: np.ndarray[Any, Any] = (tensor.to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return view
+
+
+def _torch() -> Any:
+    import torch  # not at the top: `import ckpt_uq.maps` on NumPy arrays has no need of it
+
+    return torch
+
+
+def _same(array: Any) -> Any:
+    return array
