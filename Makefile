@@ -1,0 +1,54 @@
+# Needs make and Python 3.11 to 3.13, nothing else: every target makes the environment it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+ARGS ?=
+
+# Real data are optional; tests and demo say which they ran on.
+REAL_DATA := $(wildcard ../shared/data)
+ifneq ($(REAL_DATA),)
+export CKPT_UQ_DATA ?= $(abspath $(REAL_DATA))
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint docs bench clean
+
+help: ## this table
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  ARGS="..." reaches the command behind demo, test, test-slow and bench'
+
+demo: $(VENV)/.core ## train a small U-Net, ensemble its checkpoints, write out/demo/
+	$(BIN)/ckpt-uq demo $(ARGS)
+
+test: $(VENV)/.test ## the fast tests, doctests and the documentation's code
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-slow: $(VENV)/.test ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
+
+lint: $(VENV)/.lint ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.docs ## the documentation, in site/
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/.core ## rerun the measurements behind the README's table
+	$(BIN)/python benchmarks/hippocampus.py $(ARGS)
+
+clean: ## remove everything that make has made
+	rm -rf $(VENV) out site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# A changed dependency starts from an empty environment, so that nothing survives which is no longer asked for.
+$(VENV)/.core: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "Python 3.11 to 3.13 is needed, this is " + sys.version)'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: $(VENV)/.core
+	$(INSTALL) --editable '.[$*]'
+	touch $@
