@@ -23,6 +23,8 @@ CHAIN = (
     "members",
     "moments",
     "maps",
+    "decomposition",
+    "decomposition",
     "prediction",
     "ensemble",
     "scores",
