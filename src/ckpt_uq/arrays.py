@@ -1,8 +1,9 @@
 """Take any array, give back the same kind.
 
-Public functions accept NumPy arrays, torch tensors on any device and everything that speaks DLPack (JAX, CuPy ...).
-Inside, data in host memory is a NumPy view, because the kernels are compiled for NumPy, and data on an accelerator is a
-torch tensor, so that it never leaves its device. No copy is made unless the dtype (bfloat16) has no NumPy twin.
+Public functions accept NumPy arrays, torch tensors on any device and everything that speaks DLPack (JAX,
+CuPy ...). Inside, data in host memory is a NumPy view, because the kernels are compiled for NumPy, and data
+on an accelerator is a torch tensor, so that it never leaves its device. No copy is made unless the dtype
+(bfloat16) has no NumPy twin.
 """
 
 from __future__ import annotations
@@ -104,8 +105,8 @@ def as_tensor(array: Any, name: str) -> Borrowed:
         tensor = _torch().from_dlpack(array)
         return Borrowed(tensor, _way_back_by_dlpack(array, tensor.device))
     raise ArgumentError(
-        f"{name} must be a NumPy array, a torch tensor or an array with __dlpack__, got {type(array).__name__}; "
-        "wrap it with numpy.asarray"
+        f"{name} must be a NumPy array, a torch tensor or an array with __dlpack__, got "
+        f"{type(array).__name__}; wrap it with numpy.asarray"
     )
 
 
@@ -137,7 +138,9 @@ def _tensor_of_numpy(array: np.ndarray[Any, Any], name: str) -> torch.Tensor:
 
 def _numpy_view(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     torch = _torch()
-    view: np.ndarray[Any, Any] = (tensor.to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    view: np.ndarray[Any, Any] = (
+        tensor.to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor
+    ).numpy()
     return view
 
 

@@ -1,0 +1,51 @@
+from . import calibration, decomposition, evaluation, maps, moments, scores
+from ._version import __version__ as __version__
+from .calibration.bins import CalibrationBins
+from .cycles import Cycle, Cycles, cycle_at, cycles_ending_at, geometric_cycles, sgdr_lr
+from .ensemble import CheckpointEnsemble
+from .errors import (
+    ArgumentError,
+    CheckpointError,
+    CkptUQError,
+    DataError,
+    ManifestError,
+    MemberError,
+)
+from .maps import class_entropy, max_softmax, predictive_entropy
+from .members.source import Member, MemberSource
+from .prediction import Prediction
+from .schedule import SGDR
+from .selection import PeakCheckpointSelector, select_peaks
+
+__all__ = [
+    "SGDR",
+    "ArgumentError",
+    "CalibrationBins",
+    "CheckpointEnsemble",
+    "CheckpointError",
+    "CkptUQError",
+    "Cycle",
+    "Cycles",
+    "DataError",
+    "ManifestError",
+    "Member",
+    "MemberError",
+    "MemberSource",
+    "PeakCheckpointSelector",
+    "Prediction",
+    "__version__",
+    "calibration",
+    "class_entropy",
+    "cycle_at",
+    "cycles_ending_at",
+    "decomposition",
+    "evaluation",
+    "geometric_cycles",
+    "maps",
+    "max_softmax",
+    "moments",
+    "predictive_entropy",
+    "scores",
+    "select_peaks",
+    "sgdr_lr",
+]

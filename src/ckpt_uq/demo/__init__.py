@@ -1,0 +1,1 @@
+"""The whole method on one machine in minutes: data, training, ensemble, maps, scores, figures."""

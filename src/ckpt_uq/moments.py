@@ -1,0 +1,262 @@
+"""What an ensemble remembers of its members: running means, whose size does not depend on how many there are.
+
+State is data. :func:`init` makes it, :func:`update` folds one member in, :func:`merge` joins two, so that
+the same code serves members one by one, in blocks, or spread over processes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ckpt_uq.errors import ArgumentError, MemberError
+from ckpt_uq.probabilities import HALF_TOLERANCE  # members may predict in half precision
+
+Outputs = Literal["logits", "probs", "regions"]
+
+_SLAB_VOXELS = 1 << 20  # temporaries are made for this many voxels at a time
+
+
+@dataclass
+class EnsembleMoments:
+    r"""Weighted means over the members seen so far, on a grid S with C classes (or K regions).
+
+    Attributes
+    ----------
+    mean_prob : Tensor
+        Mean probability, shape (C, \*S).
+    mean_entropy : Tensor or None
+        Mean of the members' own entropies in bits, shape S; for regions the sum of their binary entropies.
+        None for means that were made elsewhere.
+    scatter : Tensor or None
+        Weighted sum of squared distances from ``mean_prob``, shape (C, \*S); kept only when asked for.
+    total_weight : float
+        Sum of the members' weights.
+    n_members : int
+        How many members were folded in.
+    faults : list of Tensor
+        One number a member, still on its device: NaN if it returned anything not finite, else the largest
+        distance of a voxel's class probabilities from summing to one. Read by :func:`verify`.
+    outputs : {'logits', 'probs', 'regions'}
+        What the members return: softmax logits, class probabilities, or the logits of K independent regions.
+    softmaxed : Tensor
+        Whether what came in as logits were probabilities already, still on its device. Read by
+        :func:`verify`.
+    """
+
+    mean_prob: Tensor
+    mean_entropy: Tensor | None
+    scatter: Tensor | None = None
+    total_weight: float = 0.0
+    n_members: int = 0
+    outputs: Outputs = "logits"
+    faults: list[Tensor] = field(default_factory=list)
+    softmaxed: Tensor = field(default_factory=lambda: torch.tensor(False))
+
+
+def init(
+    n_classes: int,
+    grid: Sequence[int],
+    *,
+    outputs: Outputs = "logits",
+    variance: bool = False,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> EnsembleMoments:
+    """Moments of no members yet.
+
+    Memory is ``(C + 1) * voxels`` numbers of ``dtype`` for any number of members, ``(2 C + 1) * voxels`` with
+    ``variance``.
+
+    Examples
+    --------
+    >>> m = init(n_classes=2, grid=(4, 4))
+    >>> update(m, torch.zeros(2, 4, 4))
+    >>> m.n_members, m.mean_prob[0, 0, 0].item()
+    (1, 0.5)
+    """
+    _check_classes(n_classes, outputs)
+    shape = (n_classes, *grid)
+    return EnsembleMoments(
+        mean_prob=torch.zeros(shape, dtype=dtype, device=device),
+        mean_entropy=torch.zeros(shape[1:], dtype=dtype, device=device),
+        scatter=torch.zeros(shape, dtype=dtype, device=device) if variance else None,
+        outputs=outputs,
+        softmaxed=torch.tensor(False, device=device),
+    )
+
+
+def update(m: EnsembleMoments, output: Tensor, *, weight: float = 1.0) -> None:
+    r"""Fold one member's output into the moments, in place.
+
+    Probabilities are averaged, never logits (Eq. 3 of the paper). Nothing is read back from the device: what
+    a member did wrong is noted in ``m.faults``, for :func:`verify` to read once at the end. Temporaries are
+    a few times C numbers for 2**20 voxels, whatever the size of the grid.
+
+    Parameters
+    ----------
+    m : EnsembleMoments
+        Changed in place.
+    output : Tensor
+        Shape (C, \*S), any floating dtype; ``m.outputs`` says what its numbers are.
+    weight : float
+        Positive weight of this member.
+
+    Raises
+    ------
+    ArgumentError
+        If the shape, the dtype or the weight makes no sense.
+    """
+    _check_update(m, output, weight)
+    share = weight / (m.total_weight + weight)
+    kept = [
+        t.reshape(t.shape[0], -1) for t in (m.mean_prob, m.mean_entropy[None], m.scatter) if t is not None
+    ]
+    fault = torch.zeros((), dtype=m.mean_prob.dtype, device=m.mean_prob.device)
+    softmaxed = torch.ones((), dtype=torch.bool, device=m.mean_prob.device)
+    flat = output.detach().reshape(output.shape[0], -1)
+    for start in range(0, flat.shape[1], _SLAB_VOXELS):
+        slab = slice(start, start + _SLAB_VOXELS)
+        values = flat[:, slab].to(m.mean_prob)
+        probs = _probabilities(values, m.outputs)
+        entropy = _entropy(probs, m.outputs)
+        _fold(probs, entropy, [t[:, slab] for t in kept], share, weight)
+        fault = torch.maximum(fault, _fault(probs, entropy, m.outputs))
+        if m.n_members == 0 and m.outputs == "logits":
+            softmaxed &= (values.amin() >= 0) & ((values.sum(0) - 1).abs().amax() < HALF_TOLERANCE)
+    if m.n_members == 0 and m.outputs == "logits" and flat.shape[1]:
+        m.softmaxed = softmaxed
+    m.faults.append(fault)
+    m.total_weight += weight
+    m.n_members += 1
+
+
+def merge(a: EnsembleMoments, b: EnsembleMoments) -> EnsembleMoments:
+    """Moments of the members of both, as a new object; up to rounding as if updated in turn.
+
+    Examples
+    --------
+    >>> a, b = init(2, (3,)), init(2, (3,))
+    >>> update(a, torch.zeros(2, 3)), update(b, torch.zeros(2, 3), weight=3.0)
+    (None, None)
+    >>> both = merge(a, b)
+    >>> both.n_members, both.total_weight
+    (2, 4.0)
+    """
+    if _layout(a) != _layout(b):
+        raise ArgumentError(
+            f"moments to merge must agree in (shape, outputs, variance), got {_layout(a)} and {_layout(b)}; "
+            "make them with the same init()"
+        )
+    total = a.total_weight + b.total_weight
+    share = b.total_weight / total if total else 0.0
+    scatter = None
+    if a.scatter is not None and b.scatter is not None:
+        between = (b.mean_prob - a.mean_prob).square_().mul_(a.total_weight * share)
+        scatter = between.add_(a.scatter).add_(b.scatter)
+    return EnsembleMoments(
+        mean_prob=torch.lerp(a.mean_prob, b.mean_prob, share),
+        mean_entropy=torch.lerp(a.mean_entropy, b.mean_entropy, share),
+        scatter=scatter,
+        total_weight=total,
+        n_members=a.n_members + b.n_members,
+        outputs=a.outputs,
+        faults=a.faults + b.faults,
+        softmaxed=a.softmaxed | b.softmaxed,
+    )
+
+
+def verify(m: EnsembleMoments, names: Sequence[str]) -> None:
+    """Raise for the first member whose output was no prediction; reads from the device once.
+
+    Parameters
+    ----------
+    m : EnsembleMoments
+        Moments of at least one member.
+    names : sequence of str
+        The members' names, in the order of the updates.
+
+    Raises
+    ------
+    MemberError
+        Naming the member and what it returned.
+    """
+    softmaxed, *faults = torch.stack([m.softmaxed.to(m.mean_prob.dtype), *m.faults]).tolist()
+    if softmaxed:
+        raise MemberError(
+            f"member {names[0]} returned probabilities (>= 0 and summing to 1 over the classes) where "
+            "outputs='logits' expects logits; pass outputs='probs', or softmax would be taken twice"
+        )
+    for name, fault in zip(names, faults, strict=True):
+        if math.isnan(fault):
+            raise MemberError(
+                f"member {name} returned values that are no prediction (NaN, infinite or, as probabilities, "
+                "negative); check its weights and that the input is finite, or leave the member out"
+            )
+        if fault > HALF_TOLERANCE:
+            raise MemberError(
+                f"member {name} returned probabilities whose sum over the classes is {fault:.3g} away from "
+                "1; pass outputs='logits' if they are logits, outputs='regions' if the classes overlap"
+            )
+
+
+def _probabilities(values: Tensor, outputs: Outputs) -> Tensor:
+    if outputs == "logits":
+        return values.softmax(0)
+    return values.sigmoid() if outputs == "regions" else values
+
+
+def _entropy(probs: Tensor, outputs: Outputs) -> Tensor:
+    nats = torch.special.entr(probs)  # 0 log 0 = 0; negative probabilities give -inf
+    if outputs == "regions":
+        nats += torch.special.entr(1 - probs)
+    return nats.sum(0).mul_(1 / math.log(2))
+
+
+def _fold(probs: Tensor, entropy: Tensor, kept: list[Tensor], share: float, weight: float) -> None:
+    mean_prob, mean_entropy, *scatter = kept
+    if scatter:
+        away = probs - mean_prob
+        scatter[0].add_(away.square_(), alpha=weight * (1 - share))  # Welford (1962), weighted by West (1979)
+    mean_prob.lerp_(probs, share)
+    mean_entropy.lerp_(entropy[None], share)
+
+
+def _fault(probs: Tensor, entropy: Tensor, outputs: Outputs) -> Tensor:
+    not_finite = entropy.sum() * 0  # 0, or NaN
+    if outputs == "probs":
+        return (probs.sum(0) - 1).abs().amax() + not_finite
+    return not_finite
+
+
+def _layout(m: EnsembleMoments) -> tuple[tuple[int, ...], Outputs, bool]:
+    return tuple(m.mean_prob.shape), m.outputs, m.scatter is not None
+
+
+def _check_classes(n_classes: int, outputs: Outputs) -> None:
+    if outputs not in get_args(Outputs):
+        raise ArgumentError(f"outputs must be one of {get_args(Outputs)}, got {outputs!r}")
+    if n_classes < 2 and outputs != "regions":
+        raise ArgumentError(
+            f"outputs={outputs!r} needs at least two classes, got {n_classes} channel; pass "
+            "outputs='regions' for a model with one logit"
+        )
+
+
+def _check_update(m: EnsembleMoments, output: Tensor, weight: float) -> None:
+    if not (math.isfinite(weight) and weight > 0):
+        raise ArgumentError(f"weight must be positive and finite, got {weight}; leave the member out instead")
+    if output.shape != m.mean_prob.shape:
+        raise ArgumentError(
+            f"output must have the shape {tuple(m.mean_prob.shape)} of the moments, got "
+            f"{tuple(output.shape)}; the class axis comes first and there is no batch axis"
+        )
+    if not output.is_floating_point():
+        raise ArgumentError(
+            f"output must be floating point, got {output.dtype}; pass logits or probabilities, not labels"
+        )

@@ -1,0 +1,370 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from monai.inferers import SlidingWindowInferer
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ckpt_uq.ensemble import CheckpointEnsemble
+from ckpt_uq.errors import ArgumentError, MemberError
+from reference.moments import ensemble as reference
+
+
+def conv(seed: int, n_in: int = 1, n_out: int = 3) -> nn.Conv2d:
+    torch.manual_seed(seed)
+    return nn.Conv2d(n_in, n_out, 3, padding=1)
+
+
+@pytest.fixture
+def models():
+    return [conv(seed) for seed in range(4)]
+
+
+@pytest.fixture
+def image():
+    return torch.randn(1, 6, 5, generator=torch.Generator().manual_seed(7))
+
+
+def stacked(models, image):
+    return np.stack([model(image[None])[0].detach().numpy() for model in models])
+
+
+def test_prediction_equals_the_stack_of_all_members(models, image):
+    prediction = CheckpointEnsemble(models, variance=True).predict(image)
+    truth = reference(stacked(models, image), "logits")
+    for name, value in truth.items():
+        np.testing.assert_allclose(getattr(prediction, name), value, rtol=0, atol=2e-6)
+    assert prediction.segmentation.tolist() == truth["mean_prob"].argmax(0).tolist()
+    assert prediction.segmentation.dtype == torch.uint8
+    assert (prediction.n_members, prediction.n_classes, prediction.grid) == (4, 3, (6, 5))
+
+
+def test_weights_weigh(models, image):
+    prediction = CheckpointEnsemble(models, weights=[1, 2, 3, 4]).predict(image)
+    truth = reference(stacked(models, image), "logits", weights=[1, 2, 3, 4])
+    np.testing.assert_allclose(prediction.mean_prob, truth["mean_prob"], atol=1e-6)
+    np.testing.assert_allclose(prediction.mutual_information, truth["mutual_information"], atol=2e-6)
+
+
+def test_arrays_come_back_as_the_kind_they_were(models, image):
+    numpy_one = CheckpointEnsemble(models).predict(image.numpy())
+    torch_one = CheckpointEnsemble(models).predict(image)
+    for name in ("mean_prob", "segmentation", "predictive_entropy", "class_entropy", "mutual_information"):
+        assert type(getattr(numpy_one, name)) is np.ndarray
+        assert type(getattr(torch_one, name)) is torch.Tensor
+        np.testing.assert_array_equal(getattr(numpy_one, name), getattr(torch_one, name).numpy())
+
+
+def test_a_numpy_function_gets_numpy_and_a_module_beside_it_gets_a_tensor(image):
+    seen = []
+
+    def function(x):
+        seen.append(type(x))
+        return np.concatenate([x, -x], axis=1)
+
+    class Module(nn.Module):
+        def forward(self, x):
+            seen.append(type(x))
+            return torch.cat([x, -x], dim=1)
+
+    prediction = CheckpointEnsemble([function, Module()]).predict(image.numpy())
+    assert seen == [np.ndarray, torch.Tensor]
+    np.testing.assert_allclose(prediction.mutual_information, 0, atol=1e-6)
+
+
+def test_onnx_runtime_session_is_a_member(image):
+    weights = np.random.default_rng(0).normal(size=(3, 1, 3, 3)).astype(np.float32)
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1])
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [node],
+        "conv",
+        [value("x", onnx.TensorProto.FLOAT, ["B", 1, "H", "W"])],
+        [value("y", onnx.TensorProto.FLOAT, ["B", 3, "H", "W"])],
+        [onnx.numpy_helper.from_array(weights, "w")],
+    )
+    opset = onnx.helper.make_opsetid("", 17)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    twin = conv(0)
+    twin.bias.data.zero_()
+    twin.weight.data = torch.from_numpy(weights)
+
+    members = [lambda x: session.run(None, {"x": x})[0], twin]
+    prediction = CheckpointEnsemble(members).predict(image.numpy())
+    np.testing.assert_allclose(prediction.mean_prob, twin(image[None])[0].softmax(0).detach(), atol=1e-6)
+    np.testing.assert_allclose(prediction.mutual_information, 0, atol=1e-6)
+
+
+class Foreign:
+    """An array of another library: DLPack and the array API's namespace, nothing else."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __getitem__(self, key):
+        return Foreign(self.data[key])
+
+    def __len__(self):
+        return len(self.data)
+
+    def __dlpack__(self, **options):
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.data.__dlpack_device__()
+
+    def __array_namespace__(self):
+        return Foreign
+
+    @classmethod
+    def from_dlpack(cls, array):
+        return cls(np.from_dlpack(array))
+
+
+def test_an_array_of_another_library_comes_back_as_such(models, image):
+    prediction = CheckpointEnsemble(models).predict(Foreign(image.numpy()))
+    expected = CheckpointEnsemble(models).predict(image)
+    assert type(prediction.mean_prob) is Foreign
+    np.testing.assert_array_equal(prediction.mean_prob.data, expected.mean_prob)
+
+
+class Moody(nn.Module):
+    """Dropout, batch statistics and a frozen part: everything a careless ensemble disturbs."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3), nn.Dropout(0.5))
+        self.frozen = nn.BatchNorm2d(3).eval()
+
+    def forward(self, x):
+        return self.frozen(self.body(x))
+
+
+def test_the_module_its_modes_and_all_random_states_come_back(image):
+    module = Moody()
+    modes = [part.training for part in module.modules()]
+    state = {k: v.clone() for k, v in module.state_dict().items()}
+
+    def noisy(x):
+        return torch.cat(
+            [x, torch.rand_like(x), torch.full_like(x, random.random() + np.random.rand())], dim=1
+        )
+
+    torch_state, numpy_state, python_state = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    CheckpointEnsemble([module, noisy]).predict(image)
+    assert [part.training for part in module.modules()] == modes
+    assert all(torch.equal(state[k], v) for k, v in module.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state[1])
+    assert np.random.get_state()[2] == numpy_state[2]
+    assert random.getstate() == python_state
+
+
+def test_an_error_leaves_everything_as_it_was_and_names_the_member(image):
+    class Failing(Moody):
+        def forward(self, x):
+            torch.rand(1)
+            raise RuntimeError("boom")
+
+    module = Failing()
+    modes = [part.training for part in module.modules()]
+    before = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="boom") as caught:
+        CheckpointEnsemble([module]).predict(image)
+    assert caught.value.__notes__ == ["while member 0 (Failing) predicted"]
+    assert [part.training for part in module.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_members_run_in_eval_mode_without_gradients(image):
+    seen = []
+
+    class Spy(nn.Conv2d):
+        def forward(self, x):
+            seen.append((self.training, torch.is_grad_enabled()))
+            return super().forward(x)
+
+    CheckpointEnsemble([Spy(1, 2, 1)]).predict(image)
+    assert seen == [(False, False)]
+
+
+def test_images_are_brought_to_the_precision_of_the_module(models, image):
+    double = CheckpointEnsemble(models).predict(image.double().numpy())
+    np.testing.assert_array_equal(double.mean_prob, CheckpointEnsemble(models).predict(image).mean_prob)
+
+
+def test_output_picks_the_logits(models, image):
+    deep = [lambda x, m=m: {"out": [m(x), m(x)[..., ::2]]} for m in models]
+    picked = CheckpointEnsemble(deep, output=lambda returned: returned["out"][0]).predict(image)
+    assert torch.equal(picked.mean_prob, CheckpointEnsemble(models).predict(image).mean_prob)
+    with pytest.raises(MemberError, match=r"member 0 \(function\) returned a dict.*pass output="):
+        CheckpointEnsemble(deep).predict(image)
+
+
+def test_monai_sliding_windows(models):
+    image = torch.randn(1, 24, 20, generator=torch.Generator().manual_seed(3))
+    inferer = SlidingWindowInferer(roi_size=(8, 8), overlap=0.5, mode="gaussian")
+    prediction = CheckpointEnsemble(models, inferer=inferer).predict(image)
+    windows = np.stack([inferer(image[None], model)[0].detach().numpy() for model in models])
+    truth = reference(windows, "logits")
+    np.testing.assert_allclose(prediction.mean_prob, truth["mean_prob"], atol=1e-6)
+    whole = CheckpointEnsemble(models).predict(image)
+    assert not torch.equal(prediction.mean_prob, whole.mean_prob)  # the windows did run
+
+
+def test_a_batch_equals_its_images_one_by_one(models):
+    images = torch.randn(3, 1, 6, 5, generator=torch.Generator().manual_seed(5))
+    ensemble = CheckpointEnsemble(models)
+    together = ensemble.predict_batch(images)
+    assert len(together) == 3
+    for image, prediction in zip(images, together, strict=True):
+        torch.testing.assert_close(prediction.mean_prob, ensemble.predict(image).mean_prob)
+
+
+def test_images_of_different_sizes_share_one_pass_over_the_members(models):
+    loads = []
+
+    class Source:
+        def __len__(self):
+            return len(models)
+
+        def members(self):
+            from ckpt_uq.members.models import ModelMembers
+
+            for member in ModelMembers(models).members():
+                loads.append(member.name)
+                yield member
+
+    images = [torch.randn(1, 6, 5), torch.randn(1, 4, 8)]
+    predictions = CheckpointEnsemble(Source()).predict_batch(images)
+    assert [p.grid for p in predictions] == [(6, 5), (4, 8)]
+    assert len(loads) == len(models)
+    torch.testing.assert_close(
+        predictions[1].mean_prob, CheckpointEnsemble(models).predict(images[1]).mean_prob
+    )
+
+
+def test_volumes_and_plain_vectors_work_too():
+    volume = CheckpointEnsemble([nn.Conv3d(1, 2, 1)]).predict(torch.randn(1, 2, 3, 4))
+    assert volume.predictive_entropy.shape == (2, 3, 4)
+    vector = CheckpointEnsemble([nn.Linear(4, 3)]).predict(torch.randn(4))
+    assert vector.mean_prob.shape == (3,)
+    assert vector.predictive_entropy.shape == ()
+
+
+def test_regions_overlap_and_are_painted_in_order():
+    logits = torch.tensor([[9.0, 9.0, -9.0, 9.0], [-9.0, 9.0, -9.0, 0.0]])
+    members = [lambda x: logits[None], lambda x: logits[None]]
+    image = torch.zeros(1, 4)
+    prediction = CheckpointEnsemble(members, outputs="regions").predict(image)
+    assert prediction.segmentation.tolist() == [1, 2, 0, 1]
+    assert prediction.class_entropy[1, 3] == 1.0
+    assert prediction.predictive_entropy[3] == pytest.approx(1.0, abs=0.01)
+    assert prediction.mutual_information.abs().max() < 1e-6
+    other = CheckpointEnsemble(members, outputs="regions", region_order=(3, 7)).predict(image)
+    assert other.segmentation.tolist() == [3, 7, 0, 3]
+
+
+def test_one_logit_is_a_binary_model():
+    prediction = CheckpointEnsemble([lambda x: x], outputs="regions").predict(
+        torch.tensor([[0.0, 4.0, -4.0]])
+    )
+    assert prediction.segmentation.tolist() == [0, 1, 0]
+    assert prediction.predictive_entropy[0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("order", "outputs", "message"),
+    [((1,), "regions", "a label >= 1 for each of 2 regions"), ((1, 2), "logits", "needs outputs='regions'")],
+)
+def test_a_region_order_that_does_not_fit_is_refused(order, outputs, message):
+    ensemble = CheckpointEnsemble([lambda x: x], outputs=outputs, region_order=order)
+    with pytest.raises(ArgumentError, match=message):
+        ensemble.predict(torch.tensor([[0.0], [3.0]]))
+
+
+def test_members_must_agree_on_the_grid(image):
+    with pytest.raises(MemberError, match=r"member 1 \(Conv2d\) returned shape \(1, 3, 4, 3\)"):
+        CheckpointEnsemble([conv(0), nn.Conv2d(1, 3, 3)]).predict(image)
+
+
+def test_a_member_that_returns_nan_is_named(models, image):
+    models[2].bias.data[:] = torch.nan
+    with pytest.raises(MemberError, match=r"member 2 \(Conv2d\) returned values that are no prediction"):
+        CheckpointEnsemble(models).predict(image)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda x: x.argmax(1), "expected floating point"),
+        (lambda x: x[0], "with B = 1"),
+        (lambda x: "mask", "must be a NumPy array"),
+    ],
+)
+def test_what_is_no_output_is_refused(returned, message):
+    with pytest.raises((MemberError, ArgumentError), match=message):
+        CheckpointEnsemble([returned]).predict(torch.zeros(3, 4, 4))
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1, 1, 1, -1], [1, 1, 1, np.nan]])
+def test_bad_weights_are_refused(models, weights):
+    with pytest.raises(ArgumentError, match="weights must be 4 positive numbers"):
+        CheckpointEnsemble(models, weights=weights)
+
+
+def test_an_image_must_be_an_array(models):
+    with pytest.raises(ArgumentError, match=r"image must be a NumPy array, a torch tensor.*got str"):
+        CheckpointEnsemble(models).predict("image.nii.gz")
+
+
+def test_no_members_are_refused():
+    with pytest.raises(ArgumentError, match="at least one model"):
+        CheckpointEnsemble([])
+    with pytest.raises(ArgumentError, match="str at position 0"):
+        CheckpointEnsemble(["checkpoint.pt"])
+
+
+def test_progress_is_shown_on_request(models, image, capsys):
+    CheckpointEnsemble(models).predict(image)
+    assert capsys.readouterr().out == ""
+    CheckpointEnsemble(models).predict(image, progress=True)
+    assert "100%" in capsys.readouterr().out
+
+
+class StaysOnDevice(TorchDispatchMode):
+    """Forbids reading a value back, and every operation that brings data from an accelerator to the host."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func is not torch.ops.aten._local_scalar_dense.default, "a value was read back from the device"
+        result = func(*args, **(kwargs or {}))
+        sources = [a for a in args if isinstance(a, torch.Tensor)]
+        if isinstance(result, torch.Tensor) and result.device.type == "cpu":
+            assert all(a.device.type == "cpu" for a in sources), f"{func} brought data to the host"
+        return result
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+@pytest.mark.parametrize("outputs", ["logits", "regions"])
+def test_nothing_leaves_the_device_before_the_last_member(models, device, outputs):
+    models = [model.to(device) for model in models]
+    images = torch.zeros(2, 1, 6, 5, device=device)
+    ensemble = CheckpointEnsemble(models, outputs=outputs, variance=True)
+    with StaysOnDevice():
+        _, [several] = ensemble._accumulate([images], progress=False)
+    assert [m.n_members for m in several] == [4, 4]
+    assert {m.mean_prob.device.type for m in several} == {device}
+
+
+def test_the_guard_itself_notices_a_read_back():
+    with pytest.raises(AssertionError, match="read back"), StaysOnDevice():
+        torch.ones(1).item()
+    with pytest.raises((AssertionError, NotImplementedError)), StaysOnDevice():
+        torch.ones(1, device="meta").to("cpu")

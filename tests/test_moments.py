@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ckpt_uq import decomposition, moments
+from ckpt_uq.errors import ArgumentError, MemberError
+from reference.moments import ensemble, member_probs
+
+OUTPUTS = st.sampled_from(["logits", "probs", "regions"])
+
+
+@st.composite
+def member_outputs(draw, kinds=OUTPUTS):
+    """What members return, of any kind, and their weights."""
+    outputs = draw(kinds)
+    n_classes = draw(st.integers(1 if outputs == "regions" else 2, 5))
+    shape = (n_classes, *draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
+    n_members = draw(st.integers(1, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    values = rng.normal(0, draw(st.sampled_from([0.1, 3.0, 60.0])), (n_members, *shape))
+    if outputs == "probs":
+        values = np.stack([member_probs(v, "logits") for v in values])
+    weights = draw(st.lists(st.floats(0.1, 10), min_size=n_members, max_size=n_members))
+    return outputs, values, weights
+
+
+def folded(outputs, values, weights, **options):
+    m = moments.init(values.shape[1], values.shape[2:], outputs=outputs, variance=True, **options)
+    for value, weight in zip(values, weights, strict=True):
+        moments.update(m, torch.from_numpy(value), weight=weight)
+    return m
+
+
+def close(got, expected, atol=2e-6):
+    np.testing.assert_allclose(got.numpy(), expected, rtol=0, atol=atol)
+
+
+@given(member_outputs())
+def test_moments_equal_the_stack_of_all_members(case):
+    m, truth = folded(*case), ensemble(case[1], case[0], case[2])
+    close(m.mean_prob, truth["mean_prob"])
+    close(decomposition.expected_entropy(m), truth["expected_entropy"])
+    close(decomposition.total_entropy(m), truth["predictive_entropy"], atol=5e-6)
+    close(decomposition.mutual_information(m), truth["mutual_information"], atol=1e-5)
+    close(decomposition.variance(m), truth["variance"])
+
+
+@given(member_outputs(), st.data())
+def test_merge_equals_updating_in_turn(case, data):
+    outputs, values, weights = case
+    cut = data.draw(st.integers(0, len(values)))
+    whole = folded(outputs, values, weights, dtype=torch.float64)
+    a = folded(outputs, values[:cut], weights[:cut], dtype=torch.float64)
+    b = folded(outputs, values[cut:], weights[cut:], dtype=torch.float64)
+    merged = moments.merge(a, b)
+    assert merged.n_members == whole.n_members
+    assert merged.total_weight == pytest.approx(whole.total_weight)
+    assert len(merged.faults) == len(values)
+    for name in ("mean_prob", "mean_entropy", "scatter"):
+        close(getattr(merged, name), getattr(whole, name).numpy(), atol=1e-12)
+    assert a.n_members == cut
+
+
+@given(member_outputs(), st.randoms())
+def test_the_order_of_members_does_not_matter(case, random):
+    outputs, values, weights = case
+    order = list(range(len(values)))
+    random.shuffle(order)
+    one = folded(outputs, values, weights)
+    other = folded(outputs, values[order], [weights[i] for i in order])
+    close(one.mean_prob, other.mean_prob.numpy())
+    close(one.mean_entropy, other.mean_entropy.numpy())
+
+
+@given(member_outputs(st.just("logits")))
+def test_information_is_between_zero_and_the_log_of_the_classes(case):
+    m = folded(*case)
+    total, information = decomposition.total_entropy(m), decomposition.mutual_information(m)
+    assert (information >= 0).all()
+    assert (information <= total + 1e-6).all()
+    assert (total <= math.log2(m.mean_prob.shape[0])).all()
+
+
+def test_members_that_are_sure_and_disagree_have_one_bit_of_information():
+    m = moments.init(2, (1,), outputs="probs")
+    moments.update(m, torch.tensor([[1.0], [0.0]]))
+    moments.update(m, torch.tensor([[0.0], [1.0]]))
+    assert decomposition.total_entropy(m).item() == 1.0
+    assert decomposition.expected_entropy(m).item() == 0.0
+    assert decomposition.mutual_information(m).item() == 1.0
+
+
+def test_a_single_member_has_no_disagreement():
+    m = moments.init(3, (50,))
+    moments.update(m, torch.randn(3, 50, generator=torch.Generator().manual_seed(0)))
+    assert decomposition.mutual_information(m).eq(0).all()
+
+
+def test_probabilities_are_averaged_not_logits():
+    m = moments.init(2, (1,))
+    moments.update(m, torch.tensor([[10.0], [0.0]]))
+    moments.update(m, torch.tensor([[-2.0], [0.0]]))
+    assert m.mean_prob[0].item() == pytest.approx((torch.sigmoid(torch.tensor([10.0, -2.0])).mean()).item())
+
+
+def test_slabs_do_not_show(monkeypatch):
+    values = torch.randn(3, 4, 10, 10, generator=torch.Generator().manual_seed(1))
+    whole, slabbed = moments.init(3, (4, 10, 10), variance=True), moments.init(3, (4, 10, 10), variance=True)
+    moments.update(whole, values)
+    monkeypatch.setattr(moments, "_SLAB_VOXELS", 7)
+    moments.update(slabbed, values)
+    for name in ("mean_prob", "mean_entropy", "scatter"):
+        close(getattr(whole, name), getattr(slabbed, name).numpy(), atol=5e-7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_members_are_averaged_in_single(dtype):
+    m = moments.init(2, (1000,))
+    for _ in range(50):
+        moments.update(m, torch.full((2, 1000), 0.1, dtype=dtype))
+    assert m.mean_prob.dtype == torch.float32
+    assert (m.mean_prob - 0.5).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("outputs", ["logits", "probs", "regions"])
+def test_a_member_with_nan_is_named(bad, outputs):
+    good = torch.full((2, 4), 0.5) if outputs == "probs" else torch.tensor([[3.0], [-1.0]]).expand(2, 4)
+    m = moments.init(2, (4,), outputs=outputs)
+    moments.update(m, good)
+    broken = good.clone()
+    broken[0, 2] = bad
+    moments.update(m, broken)
+    if outputs == "regions" and bad == math.inf:
+        moments.verify(m, ["epoch 1", "epoch 2"])  # sigmoid(inf) = 1 is a probability
+    else:
+        with pytest.raises(MemberError, match="member epoch 2 returned values that are no prediction"):
+            moments.verify(m, ["epoch 1", "epoch 2"])
+
+
+def test_minus_infinity_excludes_a_class():
+    m = moments.init(3, (1,))
+    moments.update(m, torch.tensor([[0.0], [0.0], [-math.inf]]))
+    moments.verify(m, ["masked"])
+    assert m.mean_prob.flatten().tolist() == [0.5, 0.5, 0.0]
+
+
+def test_softmax_is_not_taken_twice():
+    m = moments.init(3, (5,))
+    moments.update(m, torch.randn(3, 5).softmax(0))
+    with pytest.raises(MemberError, match=r"member a returned probabilities.*pass outputs='probs'"):
+        moments.verify(m, ["a"])
+
+
+def test_logits_are_not_taken_for_probabilities():
+    m = moments.init(3, (5,), outputs="probs")
+    moments.update(m, torch.full((3, 5), 0.4))
+    with pytest.raises(MemberError, match=r"sum over the classes is 0\.2 away from 1"):
+        moments.verify(m, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("output", "weight", "message"),
+    [
+        (torch.zeros(1, 2, 4), 1.0, r"output must have the shape \(2, 4\).*no batch axis"),
+        (torch.zeros(2, 4, dtype=torch.int64), 1.0, "output must be floating point"),
+        (torch.zeros(2, 4), 0.0, "weight must be positive and finite, got 0"),
+        (torch.zeros(2, 4), math.nan, "weight must be positive and finite, got nan"),
+    ],
+)
+def test_a_bad_update_changes_nothing(output, weight, message):
+    m = moments.init(2, (4,))
+    with pytest.raises(ArgumentError, match=message):
+        moments.update(m, output, weight=weight)
+    assert (m.n_members, m.total_weight, m.faults) == (0, 0.0, [])
+
+
+def test_init_refuses_what_cannot_be():
+    with pytest.raises(ArgumentError, match="outputs must be one of"):
+        moments.init(2, (4,), outputs="softmax")
+    with pytest.raises(ArgumentError, match="pass outputs='regions' for a model with one logit"):
+        moments.init(1, (4,))
+
+
+def test_merge_refuses_moments_of_another_kind():
+    with pytest.raises(ArgumentError, match="must agree in"):
+        moments.merge(moments.init(2, (4,)), moments.init(2, (4,), outputs="probs"))
+    with pytest.raises(ArgumentError, match="must agree in"):
+        moments.merge(moments.init(2, (4,)), moments.init(2, (5,)))
+
+
+def test_maps_that_the_means_do_not_tell_say_so():
+    m = moments.init(2, (4,))
+    with pytest.raises(ArgumentError, match="no member"):
+        decomposition.mutual_information(m)
+    moments.update(m, torch.zeros(2, 4))
+    with pytest.raises(ArgumentError, match="variance=True"):
+        decomposition.variance(m)
