@@ -58,6 +58,7 @@ def borrow(array: Any, name: str) -> Borrowed:
 
     Examples
     --------
+    >>> import torch
     >>> view, give_back = borrow(torch.ones(2), "probs")
     >>> type(view).__name__, type(give_back(view)).__name__
     ('ndarray', 'Tensor')

@@ -59,7 +59,7 @@ class CheckpointEnsemble:
     >>> prediction.predictive_entropy
     tensor([1., 1.])
     >>> prediction.mutual_information.round(decimals=2)
-    tensor([0.0000, 1.0000])
+    tensor([0., 1.])
     """
 
     def __init__(

@@ -93,9 +93,8 @@ class CheckpointMembers:
 
     def _load(self, i: int) -> Member:
         path = self._paths[i]
-        state = self._read(path, self._records[i])
-        check_fits(state, self._model, path)
-        weights = _placed(state, self._model, self._device)
+        fitting = check_fits(self._read(path, self._records[i]), self._model, path)
+        weights = _placed(fitting, self._model, self._device)
 
         def forward(batch: Tensor) -> object:
             return functional_call(self._model, weights, (batch,))
@@ -111,7 +110,7 @@ class CheckpointMembers:
 
 def _placed(state: dict[str, Tensor], model: torch.nn.Module, device: torch.device) -> dict[str, Tensor]:
     own = chain(model.named_parameters(), model.named_buffers())  # names each tied weight once
-    return {name: state[name].to(device, tensor.dtype) for name, tensor in own if name in state}
+    return {name: state[name].to(device) for name, _ in own if name in state}
 
 
 def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
