@@ -1,0 +1,140 @@
+"""What a user installs, and the files around it, are whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from collections.abc import Sequence
+from email.parser import Parser
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import ckpt_uq
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONSTRAINTS = (ROOT / "constraints.txt").read_text()
+
+
+def run(command: Sequence[object], cwd: Path) -> str:
+    """Run a command away from the source tree's import path and give back what it prints."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, env=env, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dist")
+    run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, "."], ROOT)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Programs' folder of an empty environment with the wheel in it.
+
+    The dependencies are lent by the environment that runs the tests: a listed folder's own .pth files are
+    not read, so an editable install of the source tree stays behind.
+    """
+    home = tmp_path_factory.mktemp("venv")
+    venv.create(home, with_pip=False, symlinks=True)
+    python = home / "bin" / "python"
+    run([sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel], home)
+    (site_packages,) = home.glob("lib/python*/site-packages")
+    (site_packages / "lent.pth").write_text(sysconfig.get_paths()["purelib"])
+    return home / "bin"
+
+
+def test_wheel_holds_every_module_and_the_types(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    source = ROOT / "src"
+    expected = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*")
+        if path.suffix in {".py", ".pyi"} or path.name == "py.typed"
+    }
+    assert {"ckpt_uq/__init__.pyi", "ckpt_uq/py.typed", "ckpt_uq/kernels/__init__.py"} <= expected
+    assert expected - names == set()
+    assert not {name for name in names if name.startswith("tests")}
+
+
+def test_wheel_says_what_it_is(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (info,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        meta = Parser().parsestr(archive.read(f"{info}/METADATA").decode())
+        licence = archive.read(f"{info}/licenses/LICENSE").decode()
+    assert (meta["Name"], meta["Version"]) == ("ckpt-uq", ckpt_uq.__version__)
+    assert meta["Requires-Python"] == "<3.14,>=3.11"
+    assert meta["License-Expression"] == "Apache-2.0"
+    assert "Apache License" in licence
+    assert "Version 2.0, January 2004" in licence
+
+
+def test_command_runs_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    assert "demo" in run([installed / "ckpt-uq", "--help"], tmp_path)
+
+
+def test_import_is_of_the_wheel_and_whole(installed: Path, tmp_path: Path) -> None:
+    every_name = "import ckpt_uq; [getattr(ckpt_uq, n) for n in ckpt_uq.__all__]; print(ckpt_uq.__file__)"
+    where = run([installed / "python", "-c", every_name], tmp_path)
+    assert Path(where.strip()).is_relative_to(installed.parent)
+
+
+def requirements(extra: str | None = None) -> list[Requirement]:
+    named = PROJECT["dependencies"] if extra is None else PROJECT["optional-dependencies"][extra]
+    return [Requirement(text) for text in named]
+
+
+def pins() -> dict[str, str]:
+    lines = [line.split("==") for line in CONSTRAINTS.splitlines() if not line.startswith("#")]
+    return {str(canonicalize_name(name)): version for name, version in lines}
+
+
+@pytest.mark.parametrize("extra", [None, *PROJECT["optional-dependencies"]])
+def test_tested_pins_lie_in_the_ranges(extra: str | None) -> None:
+    outside = [
+        str(wanted)
+        for wanted in requirements(extra)
+        if not wanted.specifier.contains(pins().get(canonicalize_name(wanted.name), "0"))
+    ]
+    assert outside == []
+
+
+def test_help_names_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    table = run(["make", "--no-print-directory"], ROOT)
+    assert set(re.findall(r"^  make ([a-z-]+)", table, re.MULTILINE)) == set(phony.split())
+    assert {"demo", "test", "test-slow", "lint", "docs", "bench"} <= set(phony.split())
+
+
+def test_citation_names_library_paper_and_student_project() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert (citation["title"], citation["version"]) == ("ckpt_uq", ckpt_uq.__version__)
+    assert citation["license"] == PROJECT["license"]
+    titles = " ".join(reference["title"] for reference in citation["references"])
+    assert "Rel-UNet" in titles
+    assert "UnnUNet" in titles
+
+
+def test_changelog_tells_of_this_version() -> None:
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert ckpt_uq.__version__ in headings
