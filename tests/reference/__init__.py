@@ -1,0 +1,1 @@
+"""Naive twins: definitions written down as plainly as possible, for the fast code to be compared with."""

@@ -1,0 +1,40 @@
+"""What hypothesis draws for several test files."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+DENORMAL = 5e-324
+
+
+@st.composite
+def distributions(draw, min_classes=1, dtypes=("float16", "float32", "float64"), min_side=0):
+    """Class probabilities (C, *S): random ones, certain ones, and those at the ends of the number line."""
+    n_classes = draw(st.integers(min_classes, 5))
+    grid = draw(st.lists(st.integers(min_side, 5), max_size=3))
+    dtype = draw(st.sampled_from(dtypes))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rows = [
+        rng.dirichlet(np.full(n_classes, 10.0**power)) for power in rng.uniform(-2, 2, int(np.prod(grid)))
+    ]
+    probs = np.array(rows, np.float64).reshape(len(rows), n_classes).T.copy()
+    for column in range(0, len(rows), 2):
+        probs[:, column] = _extreme(rng.integers(4), n_classes, dtype)
+    return probs.reshape(n_classes, *grid).astype(dtype)
+
+
+def _extreme(which, n_classes, dtype):
+    tiny = (0.0, DENORMAL, float(np.finfo(dtype).smallest_subnormal), float(np.finfo(dtype).epsneg))[which]
+    row = np.zeros(n_classes)
+    row[-1] = tiny
+    row[0] = 1 - tiny if n_classes > 1 else 1
+    return row
+
+
+@st.composite
+def masks(draw, min_side=0, max_side=7):
+    """3D masks, among them empty and full ones and axes of length 1."""
+    shape = draw(st.tuples(*[st.integers(min_side, max_side)] * 3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return rng.random(shape) < draw(st.sampled_from([0.0, 0.05, 0.5, 0.95, 1.0]))
