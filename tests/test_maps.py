@@ -216,8 +216,9 @@ def test_values_that_are_no_probabilities_are_refused(function, place, value, me
         ("float32", 1.1e-3, False),
         ("float64", -9e-4, True),
         ("float64", -1.1e-3, False),
-    ]
-    + [("float16", 4e-3, True), ("float16", 7e-3, False)],
+        ("float16", 4e-3, True),
+        ("float16", 7e-3, False),
+    ],
 )
 def test_rounding_is_forgiven_within_the_tolerance(place, dtype, off, fits):
     probs = np.full((2, 5), (1 + off) / 2).astype(dtype)
@@ -236,7 +237,7 @@ def test_class_entropy_is_open_to_regions_that_overlap(place):
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool, np.complex64, np.longdouble])
 def test_other_dtypes_are_refused(dtype):
     with pytest.raises(
-        ArgumentError, match="probs must be of a floating-point dtype.*got .*pass softmax output"
+        ArgumentError, match=r"probs must be of a floating-point dtype.*got .*pass softmax output"
     ):
         maps.predictive_entropy(np.ones((1, 4), dtype))
 

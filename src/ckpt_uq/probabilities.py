@@ -26,7 +26,7 @@ class ProbRange(NamedTuple):
     highest: float = -math.inf
     lowest_sum: float = math.inf
     highest_sum: float = -math.inf
-    n_nan: int = 0
+    n_nan: float = 0
 
     @classmethod
     def over(cls, parts: Sequence[ProbRange]) -> ProbRange:
@@ -78,7 +78,7 @@ def require_unit_interval(seen: ProbRange, tolerance: float, name: str = "probs"
     """Raise ArgumentError if a value was NaN or outside [0, 1]; only above 1 may rounding leave a little."""
     if seen.n_nan:
         raise ArgumentError(
-            f"{name} must be numbers, got {seen.n_nan} NaN; look for an overflow in the model, or for a "
+            f"{name} must be numbers, got {seen.n_nan:.0f} NaN; look for an overflow in the model, or for a "
             "division by zero where it normalises"
         )
     if seen.lowest < 0 or seen.highest > 1 + tolerance:

@@ -47,8 +47,8 @@ def range_of(probs: Tensor) -> ProbRange:
     for plane in probs:
         sums += plane
     seen = (probs.amin(), probs.amax(), sums.amin(), sums.amax(), probs.isnan().sum())
-    *extremes, n_nan = torch.stack([number.to(sums.dtype) for number in seen]).tolist()
-    return ProbRange(*extremes, n_nan=int(n_nan))
+    numbers = torch.stack([number.to(sums.dtype) for number in seen])
+    return ProbRange(*numbers.tolist())
 
 
 def _wide(probs: Tensor) -> torch.dtype:

@@ -1,0 +1,218 @@
+"""The paper's uncertainty score: entropy of the whole, over the length of the contour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from ckpt_uq.arrays import borrow, is_tensor
+from ckpt_uq.errors import ArgumentError
+from ckpt_uq.kernels.contour import contour_sizes
+
+if TYPE_CHECKING:
+    from ckpt_uq.prediction import Prediction
+
+EntropyOf = Literal["all", "class"]
+MaskBy = Literal["threshold", "argmax"]
+
+
+@dataclass(frozen=True)
+class ContourTerms:
+    """Numerator and denominator of the score, slice by slice.
+
+    Attributes
+    ----------
+    entropy_bits : numpy.ndarray
+        Sum of the entropy map in each slice, float64.
+    contour_voxels : numpy.ndarray
+        Contour voxels in each slice, int64.
+    settings : dict
+        How they were computed; plain enough for JSON.
+    """
+
+    entropy_bits: np.ndarray[Any, Any]
+    contour_voxels: np.ndarray[Any, Any]
+    settings: dict[str, Any]
+
+    @property
+    def volume(self) -> float:
+        """Score of the whole image, bits per contour voxel; NaN without a contour."""
+        length = int(self.contour_voxels.sum())
+        return float(self.entropy_bits.sum()) / length if length else float("nan")
+
+    @property
+    def slices(self) -> np.ndarray[Any, Any]:
+        """Score of each slice, float64; NaN for slices without a contour."""
+        scores = np.full(self.entropy_bits.shape, np.nan)
+        np.divide(self.entropy_bits, self.contour_voxels, out=scores, where=self.contour_voxels > 0)
+        return scores
+
+
+def contour_entropy(
+    prediction: Prediction,
+    class_index: int,
+    *,
+    entropy: EntropyOf = "all",
+    mask: MaskBy = "threshold",
+    ndim: Literal[2, 3] = 2,
+    slice_axis: int = 0,
+    element: Any = None,
+) -> float:
+    r"""Entropy of the image per voxel of a class's contour: high when the model is unsure.
+
+    .. math::
+        I = [\bar p_k > \tfrac12], \quad I^* = \mathrm{dilate}(I), \quad
+        u_k = \frac{\sum_x H(x)}{\sum_x I^*(x) \wedge \neg I(x)}
+
+    Parameters
+    ----------
+    prediction : Prediction
+        On a grid of two dimensions, one slice, or of three.
+    class_index : int
+        The class k (or region).
+    entropy : {'all', 'class'}
+        H: the predictive entropy over all classes (Eq. 4), or the binary entropy of class k.
+    mask : {'threshold', 'argmax'}
+        I: where the mean probability of class k exceeds 1/2 (Eq. 5), or where class k is segmented.
+    ndim : {2, 3}
+        Dilate within each slice, or in three dimensions.
+    slice_axis : int
+        The axis of a 3D grid along which slices follow each other.
+    element : array, optional
+        Structuring element of `ndim` dimensions, its axes in the grid's order (in-plane: without
+        `slice_axis`); one step along each axis by default.
+
+    Returns
+    -------
+    float
+        Bits per contour voxel; NaN if the contour is empty, as of an empty mask, or one that fills the grid.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such class or axis, or the element or the grid has the wrong number of dimensions.
+
+    See Also
+    --------
+    contour_terms : numerator and denominator, and the scores of the slices.
+
+    References
+    ----------
+    .. [1] Eqs. 4-9 of the paper; its contour, I - I*, is negative, so I* and not I is meant.
+
+    Examples
+    --------
+    >>> from ckpt_uq.prediction import Prediction
+    >>> foreground = np.array([[0.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 0.0]])
+    >>> prediction = Prediction.from_probs(np.stack([1 - foreground, foreground]))
+    >>> contour_entropy(prediction, class_index=1)  # 4 bits over 4 contour voxels
+    1.0
+    """
+    return contour_terms(
+        prediction,
+        class_index,
+        entropy=entropy,
+        mask=mask,
+        ndim=ndim,
+        slice_axis=slice_axis,
+        element=element,
+    ).volume
+
+
+def contour_terms(
+    prediction: Prediction,
+    class_index: int,
+    *,
+    entropy: EntropyOf = "all",
+    mask: MaskBy = "threshold",
+    ndim: Literal[2, 3] = 2,
+    slice_axis: int = 0,
+    element: Any = None,
+) -> ContourTerms:
+    """Sum the entropy and count the contour of every slice; see :func:`contour_entropy` for the arguments.
+
+    A 2D grid is one slice. With ``ndim=3`` a slice counts the voxels of the 3D contour that lie in it.
+
+    Examples
+    --------
+    >>> from ckpt_uq.prediction import Prediction
+    >>> prediction = Prediction.from_probs(np.full((2, 3, 4, 4), 0.5))
+    >>> terms = contour_terms(prediction, class_index=1)
+    >>> terms.entropy_bits, terms.contour_voxels, terms.slices
+    (array([16., 16., 16.]), array([0, 0, 0]), array([nan, nan, nan]))
+    """
+    _check_options(entropy, mask, ndim)
+    axis = _checked_slice_axis(prediction.grid, slice_axis, ndim)
+    if not 0 <= class_index < prediction.n_classes:
+        raise ArgumentError(f"class_index must lie in [0, {prediction.n_classes}), got {class_index}")
+    shape = _checked_element(element, ndim)
+    bits = prediction.predictive_entropy if entropy == "all" else prediction.class_entropy[class_index]
+    foreground = _slices_first(_host(_mask(prediction, class_index, mask)), axis)
+    return ContourTerms(
+        entropy_bits=_slices_first(_host(bits), axis).sum(axis=(1, 2), dtype=np.float64),
+        contour_voxels=contour_sizes(foreground, shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)),
+        settings={
+            "entropy": entropy,
+            "mask": mask,
+            "ndim": ndim,
+            "slice_axis": axis,
+            "element": shape.astype(int).tolist(),
+        },
+    )
+
+
+def _mask(prediction: Prediction, class_index: int, by: MaskBy) -> Any:
+    if by == "threshold":
+        return prediction.mean_prob[class_index] > 0.5
+    if prediction.region_order is not None:
+        raise ArgumentError(
+            "mask='argmax' needs classes, got regions, which may overlap; use mask='threshold'"
+        )
+    return prediction.segmentation == class_index
+
+
+def _host(array: Any) -> np.ndarray[Any, Any]:
+    view = borrow(array, "prediction").data
+    host: np.ndarray[Any, Any] = view.cpu().numpy() if is_tensor(view) else view
+    return host
+
+
+def _slices_first(array: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
+    return array[None] if array.ndim == 2 else np.moveaxis(array, axis, 0)
+
+
+def _checked_slice_axis(grid: tuple[int, ...], slice_axis: int, ndim: int) -> int:
+    """Count the axis from the front; a 2D grid is one slice along a new axis 0."""
+    if len(grid) not in (2, 3) or len(grid) < ndim:
+        raise ArgumentError(
+            f"prediction must have a grid of {ndim} to 3 dimensions for ndim={ndim}, got {grid}"
+        )
+    n_axes = 3 if len(grid) == 3 else 1
+    if not -n_axes <= slice_axis < n_axes:
+        raise ArgumentError(f"slice_axis must be an axis of the grid {grid} to slice along, got {slice_axis}")
+    return slice_axis % n_axes
+
+
+def _checked_element(element: Any, ndim: int) -> np.ndarray[Any, Any]:
+    if element is None:
+        steps = np.abs(np.indices((3,) * ndim) - 1).sum(axis=0)
+        return np.asarray(steps <= 1)  # the cross: scipy.ndimage.generate_binary_structure(ndim, 1)
+    shape = np.asarray(element).astype(bool)
+    if shape.ndim != ndim or not shape.any():
+        raise ArgumentError(
+            f"element must have {ndim} dimensions and a voxel set, got shape {shape.shape} with "
+            f"{shape.sum()} set; leave it out for one step along each axis"
+        )
+    return shape
+
+
+def _check_options(entropy: str, mask: str, ndim: int) -> None:
+    for name, value, allowed in (
+        ("entropy", entropy, get_args(EntropyOf)),
+        ("mask", mask, get_args(MaskBy)),
+        ("ndim", ndim, (2, 3)),
+    ):
+        if value not in allowed:
+            raise ArgumentError(f"{name} must be one of {allowed}, got {value!r}")

@@ -1,0 +1,73 @@
+"""Contour sizes against SciPy's and scikit-image's dilation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from reference.contour import contour_sizes_scipy, contour_sizes_skimage
+from scipy.ndimage import generate_binary_structure
+from strategies import masks
+
+from ckpt_uq.kernels import blocks
+from ckpt_uq.kernels.contour import contour_sizes
+
+CROSS_2D = generate_binary_structure(2, 1)[None]
+SYMMETRIC = [CROSS_2D, np.ones((1, 3, 3), bool), np.ones((1, 5, 1), bool)] + [
+    generate_binary_structure(3, connectivity) for connectivity in (1, 2, 3)
+]
+ELEMENTS = arrays(bool, st.tuples(*[st.integers(1, 4)] * 3)).filter(np.any)
+
+
+@given(masks(min_side=1), ELEMENTS)
+def test_any_element_as_scipy(mask, element):
+    np.testing.assert_array_equal(contour_sizes(mask, element), contour_sizes_scipy(mask, element))
+
+
+@pytest.mark.parametrize("element", SYMMETRIC)
+@given(mask=masks(min_side=1))
+def test_symmetric_elements_as_scikit_image(element, mask):
+    np.testing.assert_array_equal(contour_sizes(mask, element), contour_sizes_skimage(mask, element))
+
+
+def test_the_ring_of_one_voxel_is_its_four_neighbours():
+    mask = np.zeros((3, 5, 5), bool)
+    mask[1, 2, 2] = True
+    assert contour_sizes(mask, CROSS_2D).tolist() == [0, 4, 0]
+    assert contour_sizes(mask, generate_binary_structure(3, 1)).tolist() == [1, 4, 1]
+
+
+def test_the_ring_stands_outside_the_mask_and_does_not_wrap():
+    # I - I* is negative, and in unsigned bytes 255 a voxel: a full slice would score as one huge contour
+    full = np.ones((1, 4, 4), bool)
+    half = full.copy()
+    half[:, 2:] = False
+    assert contour_sizes(full, CROSS_2D).tolist() == [0]
+    assert contour_sizes(half, CROSS_2D).tolist() == [4]
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4), (3, 0, 4), (3, 4, 0)])
+def test_grids_without_extent(shape):
+    assert contour_sizes(np.zeros(shape, bool), CROSS_2D).tolist() == [0] * shape[0]
+
+
+@pytest.mark.parametrize("layout", ["transposed", "strided", "read-only"])
+def test_any_memory_layout(layout):
+    mask = np.random.default_rng(0).random((40, 70, 60)) < 0.4
+    if layout == "transposed":
+        mask = mask.transpose(1, 2, 0)
+    elif layout == "strided":
+        mask = mask[::-1, ::2]
+    mask.flags.writeable = False
+    np.testing.assert_array_equal(contour_sizes(mask, CROSS_2D), contour_sizes_scipy(mask, CROSS_2D))
+
+
+def test_threads_do_not_show(monkeypatch):
+    mask = np.random.default_rng(0).random((50, 80, 90)) < 0.3
+    element = generate_binary_structure(3, 1)
+    assert mask.size > 4 * blocks.BLOCK_VOXELS
+    monkeypatch.setattr(blocks, "_pool", None)
+    monkeypatch.setattr(blocks, "thread_count", lambda: 3)
+    np.testing.assert_array_equal(contour_sizes(mask, element), contour_sizes_scipy(mask, element))
