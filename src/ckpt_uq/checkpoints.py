@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import re
 import threading
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -191,7 +193,8 @@ def _read_pt(path: Path, file: IO[bytes]) -> object:
         if zipfile.is_zipfile(file):
             _check_archive(path, file)
         file.seek(0)
-        with _SAFE_GLOBALS_LOCK, torch.serialization.safe_globals(_SAFE_GLOBALS):
+        with _SAFE_GLOBALS_LOCK, torch.serialization.safe_globals(_SAFE_GLOBALS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old pickle protocols and such: what matters is raised
             return torch.load(file, map_location="cpu", weights_only=True)
     except (CheckpointError, OSError):
         raise
@@ -294,5 +297,8 @@ def _kind(state: object) -> str:
 
 def _reason(error: Exception) -> str:
     """Return what was refused, without torch's advice to switch the protection off."""
-    text = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()
-    return (text or [type(error).__name__])[0].split(" was not an allowed global")[0]
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    if asked:
+        return asked[1]
+    lines = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()
+    return lines[0] if lines else type(error).__name__

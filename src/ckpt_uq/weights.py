@@ -126,7 +126,8 @@ def _plain_tensor(name: str, value: Tensor, source: object, dtype: torch.dtype |
             f"{source}: {name} must be a dense tensor with data, got {kind}; gather or densify it first"
         )
     value = value.to("cpu", _stored_type(value, dtype))
-    if not torch.isfinite(value).all():
+    eight_bits = value.is_floating_point() and value.itemsize == 1  # isfinite knows wider floats only
+    if not torch.isfinite(value.float() if eight_bits else value).all():
         raise CheckpointError(
             f"{source}: {name} must be finite, got NaN or infinity in {value.dtype}; "
             "take weights from before training diverged, or store a wider dtype"
