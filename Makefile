@@ -33,7 +33,7 @@ lint: $(VENV)/.lint ## ruff and mypy --strict
 	$(BIN)/mypy
 
 docs: $(VENV)/.docs ## the documentation, in site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.core ## rerun the measurements behind the README's table
 	$(BIN)/python benchmarks/hippocampus.py $(ARGS)
