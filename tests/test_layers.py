@@ -17,7 +17,10 @@ GROUND = ("_version", "errors", "arrays", "probabilities", "kernels", "io")
 CHAIN = (
     "cycles",
     "schedule",
+    "weights",
     "checkpoints",
+    "peaks",
+    "choices",
     "manifest",
     "selection",
     "members",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 import re
 import threading
 import warnings
@@ -198,12 +197,12 @@ def _read_pt(path: Path, file: IO[bytes]) -> object:
             return torch.load(file, map_location="cpu", weights_only=True)
     except (CheckpointError, OSError):
         raise
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} asks for more than tensors and numbers, and was not run: {_reason(error)}; "
-            "if you trust its maker, have model.state_dict() saved alone"
-        ) from error
     except Exception as error:  # a damaged file makes parsers fail in any way
+        if type(error).__name__ == "UnpicklingError":
+            raise CheckpointError(
+                f"{path} asks for more than tensors and numbers, and was not run: {_reason(error)}; "
+                "if you trust its maker, have model.state_dict() saved alone"
+            ) from error
         raise CheckpointError(
             f"{path} is damaged or no checkpoint: {_reason(error)}; copy it again, or take another snapshot"
         ) from error
