@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 
 import torch
-from ckpt_uq.selection import PeakCheckpointSelector
 from torch import nn
 
 from ckpt_uq.ensemble import CheckpointEnsemble
+from ckpt_uq.selection import PeakCheckpointSelector
 
 RESULT = Path(__file__).parent / "results" / "ensemble_memory.json"
 
@@ -42,11 +42,9 @@ def write_run(folder: Path, member_mb: float, n_members: int) -> None:
         selector.step(epoch, 0.5, network(member_mb), lr=0.1)
 
 
-def peak_mb() -> float:
-    """The most memory this process ever had resident (Linux)."""
-    line = next(
-        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
-    )
+def status_mb(field: str) -> float:
+    """Memory of this process: VmRSS is what is resident, VmHWM the most that ever was (Linux)."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
     return int(line.split()[1]) / 1e3
 
 
@@ -55,11 +53,11 @@ def measure(folder: Path, member_mb: float, n_members: int) -> dict[str, float]:
     model = network(member_mb)
     image = torch.zeros(1, 128, 128)
     model(image[None])
-    before = peak_mb()
+    before = status_mb("VmRSS")
     started = time.perf_counter()
     prediction = CheckpointEnsemble.from_run(folder, model, epochs=range(n_members)).predict(image)
     seconds = time.perf_counter() - started
-    return {"n_members": prediction.n_members, "extra_mb": peak_mb() - before, "seconds": seconds}
+    return {"n_members": prediction.n_members, "extra_mb": status_mb("VmHWM") - before, "seconds": seconds}
 
 
 def measure_in_fresh_process(folder: Path, member_mb: float, n_members: int) -> dict[str, float]:
