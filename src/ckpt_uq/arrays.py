@@ -111,6 +111,25 @@ def as_tensor(array: Any, name: str) -> Borrowed:
     )
 
 
+def on_host(array: Any, name: str) -> np.ndarray[Any, Any]:
+    """View an array as a NumPy array; what lies on an accelerator is copied.
+
+    Parameters
+    ----------
+    array : array
+        NumPy array, torch tensor or any object with ``__dlpack__``.
+    name : str
+        The argument's name, for the error message.
+
+    Raises
+    ------
+    ArgumentError
+        If ``array`` is of no such kind.
+    """
+    view = borrow(array, name).data
+    return _numpy_view(view.cpu()) if is_tensor(view) else view
+
+
 def is_tensor(array: Any) -> TypeGuard[torch.Tensor]:
     """Tell whether an object is a torch tensor, without importing torch for those who never did."""
     torch_module = sys.modules.get("torch")

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ckpt_uq.errors import ArgumentError, MemberError
-from ckpt_uq.probabilities import HALF_TOLERANCE  # members may predict in half precision
+from ckpt_uq.probabilities import TOLERANCE
 
 Outputs = Literal["logits", "probs", "regions"]
 
@@ -128,7 +128,7 @@ def update(m: EnsembleMoments, output: Tensor, *, weight: float = 1.0) -> None:
         _fold(probs, entropy, [t[:, slab] for t in kept], share, weight)
         fault = torch.maximum(fault, _fault(probs, entropy, m.outputs))
         if m.n_members == 0 and m.outputs == "logits":
-            softmaxed &= (values.amin() >= 0) & ((values.sum(0) - 1).abs().amax() < HALF_TOLERANCE)
+            softmaxed &= (values.amin() >= 0) & ((values.sum(0) - 1).abs().amax() < TOLERANCE)
     if m.n_members == 0 and m.outputs == "logits" and flat.shape[1]:
         m.softmaxed = softmaxed
     m.faults.append(fault)
@@ -198,7 +198,7 @@ def verify(m: EnsembleMoments, names: Sequence[str]) -> None:
                 f"member {name} returned values that are no prediction (NaN, infinite or, as probabilities, "
                 "negative); check its weights and that the input is finite, or leave the member out"
             )
-        if fault > HALF_TOLERANCE:
+        if fault > TOLERANCE:
             raise MemberError(
                 f"member {name} returned probabilities whose sum over the classes is {fault:.3g} away from "
                 "1; pass outputs='logits' if they are logits, outputs='regions' if the classes overlap"

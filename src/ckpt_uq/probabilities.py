@@ -1,4 +1,4 @@
-"""What counts as a probability, and what is said when something does not."""
+"""What counts as a probability, a label, a mask, and what is said when something does not."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import numpy as np
 
 from ckpt_uq.errors import ArgumentError
 
-#: Softmax in half precision sums to 1 only this well: bfloat16 has eight significant bits.
-HALF_TOLERANCE = 5e-3
-#: The same in single precision and better, after averaging and resampling.
-TOLERANCE = 1e-3
+#: How far the classes' sum may be from 1. Softmax in half precision is no better (bfloat16 has eight
+#: significant bits), and its mean, kept in single precision, no better than that: the dtype does not tell.
+TOLERANCE = 5e-3
 
-_HALF = ("float16", "bfloat16")
-_FULL = ("float32", "float64")
+_DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 class ProbRange(NamedTuple):
@@ -41,23 +39,14 @@ class ProbRange(NamedTuple):
         )
 
 
-def tolerance_of(probs: Any, name: str = "probs") -> float:
-    """How far sums of probabilities of this array's dtype may be from 1.
-
-    Raises
-    ------
-    ArgumentError
-        If the dtype is not a floating-point one that holds probabilities.
-    """
+def require_float(probs: Any, name: str = "probs") -> None:
+    """Raise ArgumentError if an array's dtype is not a floating-point one that probabilities come in."""
     dtype = dtype_name(probs.dtype)
-    if dtype in _HALF:
-        return HALF_TOLERANCE
-    if dtype in _FULL:
-        return TOLERANCE
-    raise ArgumentError(
-        f"{name} must be of a floating-point dtype ({', '.join(_HALF + _FULL)}), got {dtype}; "
-        "pass softmax output, not labels"
-    )
+    if dtype not in _DTYPES:
+        raise ArgumentError(
+            f"{name} must be of a floating-point dtype ({', '.join(_DTYPES)}), got {dtype}; "
+            "pass softmax output, not labels"
+        )
 
 
 def dtype_name(dtype: Any) -> str:
@@ -74,25 +63,50 @@ def max_entropy_bits(n_classes: int, dtype: str) -> float:
     return float(nearest if float(nearest) <= bound else np.nextafter(nearest, np.float32(0)))
 
 
-def require_unit_interval(seen: ProbRange, tolerance: float, name: str = "probs") -> None:
+def require_unit_interval(seen: ProbRange, name: str = "probs") -> None:
     """Raise ArgumentError if a value was NaN or outside [0, 1]; only above 1 may rounding leave a little."""
     if seen.n_nan:
         raise ArgumentError(
             f"{name} must be numbers, got {seen.n_nan:.0f} NaN; look for an overflow in the model, or for a "
             "division by zero where it normalises"
         )
-    if seen.lowest < 0 or seen.highest > 1 + tolerance:
+    if seen.lowest < 0 or seen.highest > 1 + TOLERANCE:
         raise ArgumentError(
             f"{name} must lie in [0, 1], got values in [{seen.lowest:.6g}, {seen.highest:.6g}]; "
             "pass softmax output, not logits"
         )
 
 
-def require_distribution(seen: ProbRange, tolerance: float, axis: int = 0, name: str = "probs") -> None:
+def require_distribution(seen: ProbRange, axis: int = 0, name: str = "probs") -> None:
     """Raise ArgumentError if what was seen is not one probability distribution over classes per voxel."""
-    require_unit_interval(seen, tolerance, name)
-    if seen.lowest_sum < 1 - tolerance or seen.highest_sum > 1 + tolerance:
+    require_unit_interval(seen, name)
+    if seen.lowest_sum < 1 - TOLERANCE or seen.highest_sum > 1 + TOLERANCE:
         raise ArgumentError(
             f"{name} must sum to 1 over axis {axis}, got sums in "
             f"[{seen.lowest_sum:.6g}, {seen.highest_sum:.6g}]; pass softmax output, not logits"
+        )
+
+
+def require_labels(labels: np.ndarray[Any, Any], grid: tuple[int, ...], name: str = "labels") -> None:
+    """Raise ArgumentError if an array does not hold integers on a grid."""
+    if labels.shape != grid or labels.dtype.kind not in "iub":
+        raise ArgumentError(
+            f"{name} must be integers on a grid of shape {grid}, got {labels.dtype} of shape {labels.shape}"
+        )
+
+
+def require_mask(mask: np.ndarray[Any, Any], grid: tuple[int, ...], name: str = "mask") -> None:
+    """Raise ArgumentError if an array is not boolean on a grid."""
+    if mask.shape != grid or mask.dtype != np.bool_:
+        raise ArgumentError(
+            f"{name} must be boolean on a grid of shape {grid}, got {mask.dtype} of shape {mask.shape}"
+        )
+
+
+def require_classes(lowest: int, highest: int, n_classes: int, name: str = "labels") -> None:
+    """Raise ArgumentError if labels are not all classes; a range upside down means there were none."""
+    if lowest <= highest and (lowest < 0 or highest >= n_classes):
+        raise ArgumentError(
+            f"{name} must lie in [0, {n_classes}), got labels in [{lowest}, {highest}]; replace or mask out "
+            "those that mean 'ignore'"
         )

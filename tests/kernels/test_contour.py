@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from reference.contour import contour_sizes_scipy, contour_sizes_skimage
 from scipy.ndimage import generate_binary_structure
-from strategies import masks
 
 from ckpt_uq.kernels import blocks
 from ckpt_uq.kernels.contour import contour_sizes
+from reference.contour import contour_sizes_scipy, contour_sizes_skimage
+from strategies import masks
 
 CROSS_2D = generate_binary_structure(2, 1)[None]
 SYMMETRIC = [CROSS_2D, np.ones((1, 3, 3), bool), np.ones((1, 5, 1), bool)] + [

@@ -14,11 +14,10 @@ import pytest
 from ckpt_uq.kernels.jit import jit
 
 
-def _run(script, tmp_path, **environment):
+def _run(script, **environment):
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
         env=os.environ | environment,
-        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=120,
@@ -26,7 +25,7 @@ def _run(script, tmp_path, **environment):
     )
 
 
-def test_nothing_is_compiled_on_import(tmp_path):
+def test_nothing_is_compiled_on_import():
     script = """
         from ckpt_uq.kernels import bins, confusion, contour, entropy
         functions = [f for m in (bins, confusion, contour, entropy) for f in vars(m).values()]
@@ -34,15 +33,15 @@ def test_nothing_is_compiled_on_import(tmp_path):
         assert len(loops) >= 6, loops
         assert not any(loop.nopython_signatures for loop in loops)
     """
-    done = _run(script, tmp_path)
+    done = _run(script)
     assert done.returncode == 0, done.stderr
 
 
 def test_no_writable_cache_directory_is_no_obstacle(monkeypatch):
-    def njit(**options):
+    def njit(*functions, **options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function 'f': no locator available for file '/read/only.py'")
-        return real(**options)
+        return real(*functions, **options)
 
     real = numba.njit
     monkeypatch.setattr(numba, "njit", njit)
@@ -65,5 +64,5 @@ def test_machine_code_is_remembered_on_disk(tmp_path):
         entropy.entropy_bits(np.full((2, 3), 0.5), np.empty(3))
         print(sum(entropy._entropy.stats.cache_hits.values()))
     """
-    runs = [_run(script, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
+    runs = [_run(script, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
     assert [run.stdout.strip() for run in runs] == ["0", "1"], runs[-1].stderr

@@ -11,13 +11,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from reference.contour import contour_sizes_scipy
-from reference.entropy import binary_entropy_map, entropy_map
 from scipy.ndimage import generate_binary_structure
 
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.prediction import Prediction
 from ckpt_uq.scores.contour_entropy import contour_entropy, contour_terms
+from reference.contour import contour_sizes_scipy
+from reference.entropy import binary_entropy_map, entropy_map
 
 
 def predict(*planes, **options):

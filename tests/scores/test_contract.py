@@ -1,4 +1,4 @@
-"""Every file in scores/ is a score: a function of its name, called alike, found without being named anywhere."""
+"""Every file in scores/ is a score: a function of its name, called alike, and found by itself."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ckpt_uq.arrays import borrow, is_tensor
+from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.kernels.contour import contour_sizes
 
@@ -149,9 +149,9 @@ def contour_terms(
         raise ArgumentError(f"class_index must lie in [0, {prediction.n_classes}), got {class_index}")
     shape = _checked_element(element, ndim)
     bits = prediction.predictive_entropy if entropy == "all" else prediction.class_entropy[class_index]
-    foreground = _slices_first(_host(_mask(prediction, class_index, mask)), axis)
+    foreground = _slices_first(_mask(prediction, class_index, mask), axis)
     return ContourTerms(
-        entropy_bits=_slices_first(_host(bits), axis).sum(axis=(1, 2), dtype=np.float64),
+        entropy_bits=_slices_first(bits, axis).sum(axis=(1, 2), dtype=np.float64),
         contour_voxels=contour_sizes(foreground, shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)),
         settings={
             "entropy": entropy,
@@ -173,14 +173,9 @@ def _mask(prediction: Prediction, class_index: int, by: MaskBy) -> Any:
     return prediction.segmentation == class_index
 
 
-def _host(array: Any) -> np.ndarray[Any, Any]:
-    view = borrow(array, "prediction").data
-    host: np.ndarray[Any, Any] = view.cpu().numpy() if is_tensor(view) else view
-    return host
-
-
-def _slices_first(array: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
-    return array[None] if array.ndim == 2 else np.moveaxis(array, axis, 0)
+def _slices_first(array: Any, axis: int) -> np.ndarray[Any, Any]:
+    grid = on_host(array, "prediction")
+    return grid[None] if grid.ndim == 2 else np.moveaxis(grid, axis, 0)
 
 
 def _checked_slice_axis(grid: tuple[int, ...], slice_axis: int, ndim: int) -> int:
