@@ -164,13 +164,14 @@ def _run(folder: Path, data: Any) -> RunManifest:
     )
     history = tuple(_recorded(entry) for entry in _list("history", data["history"]))
     _increasing("history", [entry.epoch for entry in history])
+    last_cycle = {rule.cycle(entry.epoch).index for entry in history[-1:]}
     scores = {entry.epoch: entry.score for entry in history}
     snapshots = tuple(_snapshot(entry, scores, rule) for entry in _list("snapshots", data["snapshots"]))
     _increasing("snapshots", [snapshot.epoch for snapshot in snapshots])
     if len({snapshot.file for snapshot in snapshots}) != len(snapshots):
         raise _DamageError("every snapshot must have a file of its own, but two share one")
     under_way = {snapshot.cycle for snapshot in snapshots if not snapshot.kept}
-    if under_way - {rule.cycle(entry.epoch).index for entry in history[-1:]}:
+    if under_way - last_cycle:
         raise _DamageError(
             f"kept must be true in every cycle but the last, is null in cycles {sorted(under_way)}"
         )
