@@ -33,13 +33,14 @@ CHAIN = (
     "scores",
     "calibration",
     "evaluation",
+    "report",
     "demo",
     "cli",
 )
 """Left to right, the way of the data."""
 
-CHECKPOINT_FILES = {"checkpoints", "manifest", "selection"}
-"""The only modules that touch checkpoint files."""
+CHECKPOINT_FILES = {"checkpoints"}
+"""The only module that opens checkpoint files."""
 
 FRAMEWORKS = {
     "fastai",

@@ -24,6 +24,11 @@ class Member:
     prepare : callable
         Brings the caller's batch to the kind and device that ``forward`` wants; the batch as it is by
         default.
+
+    Examples
+    --------
+    >>> Member("doubled", lambda batch: 2 * batch).forward(3)
+    6
     """
 
     name: str
