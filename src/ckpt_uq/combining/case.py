@@ -1,0 +1,190 @@
+"""One case: its members' files in, its maps and scores out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ckpt_uq.combining.contours import SlabContours
+from ckpt_uq.combining.outputs import ENTROPY, MEAN_PROBS, MUTUAL_INFORMATION, SEGMENTATION, clear
+from ckpt_uq.combining.slabs import require_same_shape, slab_predictions
+from ckpt_uq.errors import DataError
+from ckpt_uq.io.geometry import Geometry
+from ckpt_uq.io.nifti import slab_writer
+from ckpt_uq.io.probabilities import SavedProbabilities, geometry_beside, open_probabilities
+from ckpt_uq.io.probabilities_writer import probabilities_writer
+from ckpt_uq.prediction import Prediction
+
+
+@dataclass(frozen=True)
+class CaseScores:
+    """What is said of a case in numbers.
+
+    Attributes
+    ----------
+    scores : dict
+        Contour score of every class, mean entropy and mean mutual information, in bits; NaN where a class
+        has no contour.
+    settings : dict
+        How the contour score was computed.
+    """
+
+    scores: dict[str, float]
+    settings: dict[str, Any]
+
+
+def combine_case(
+    paths: Sequence[Path],
+    folder: Path,
+    *,
+    weights: Sequence[float],
+    region_order: tuple[int, ...] | None = None,
+    slice_axis: int | None = None,
+    save_probs: bool = False,
+    progress: Callable[[float], None] = lambda done: None,
+) -> CaseScores:
+    """Average the members' probabilities of one case; write its maps on the grid of the NIfTI beside them.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Each member's file of probabilities.
+    folder : Path
+        Gets the segmentation, the entropy and the mutual information, and `mean_probs` where asked for.
+    weights : sequence of float
+        One a member.
+    region_order : tuple of int, optional
+        For independent regions instead of classes: the label that each one paints.
+    slice_axis : int, optional
+        Axis of (z, y, x) along which slices follow each other, for the contour score; the one nearest to
+        head and feet by default.
+    save_probs : bool
+        Write the mean probabilities too.
+    progress : callable
+        Told the fraction that is done, now and then.
+
+    Returns
+    -------
+    CaseScores
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, or the members are not of one shape and place.
+    MemberError
+        Naming the file whose numbers are no probabilities.
+    """
+    with ExitStack() as stack:
+        members = [stack.enter_context(open_probabilities(path)) for path in paths]
+        require_same_shape(members)
+        geometry = common_geometry(members)
+        axis = geometry.axial_axis if slice_axis is None else slice_axis
+        predictions = slab_predictions(members, weights, region_order)
+        clear(folder)
+        sums = _Sums(members[0].shape[0], axis, region_order)
+        writers = stack.enter_context(ExitStack())  # closed first: files appear when all is done
+        write = _Writer(writers, folder, geometry, members[0].shape[0], region_order, save_probs=save_probs)
+        for prediction in predictions:
+            write(prediction)
+            sums.update(prediction)
+            progress(sums.n_voxels / math.prod(geometry.shape))
+        return sums.result()
+
+
+def common_geometry(members: Sequence[SavedProbabilities]) -> Geometry:
+    """The place of the first member's grid, which all must share that have a NIfTI beside them.
+
+    Raises
+    ------
+    DataError
+        The first has none, or they differ.
+    """
+    first = members[0].path
+    geometry = geometry_beside(first)
+    if geometry is None:
+        raise DataError(
+            f"{first} must have {first.stem}.nii.gz beside it, to say where its voxels lie; copy it there"
+        )
+    for member in members:
+        beside = geometry_beside(member.path)
+        expected = (beside or geometry).shape
+        if member.shape[1:] != expected:
+            raise DataError(
+                f"{member.path} must have the grid (z, y, x) of the NIfTI beside it, {expected}, got "
+                f"{member.shape[1:]}"
+            )
+        difference = beside and geometry.difference(beside)
+        if difference:
+            raise DataError(
+                f"members must lie in the same place, got {difference} for {first} and {member.path}; "
+                "predict them from the same image"
+            )
+    return geometry
+
+
+class _Writer:
+    """Open files of one case; slabs are appended to each."""
+
+    def __init__(
+        self,
+        stack: ExitStack,
+        folder: Path,
+        geometry: Geometry,
+        n_channels: int,
+        region_order: tuple[int, ...] | None,
+        *,
+        save_probs: bool,
+    ) -> None:
+        labels = np.uint8 if max(region_order or (n_channels - 1,)) < 256 else np.int32
+        self._segmentation = stack.enter_context(slab_writer(folder / SEGMENTATION, geometry, labels))
+        self._entropy = stack.enter_context(slab_writer(folder / ENTROPY, geometry, np.float32))
+        self._information = stack.enter_context(
+            slab_writer(folder / MUTUAL_INFORMATION, geometry, np.float32)
+        )
+        self._probs = None
+        if save_probs:
+            shape = (n_channels, *geometry.shape)
+            self._probs = stack.enter_context(probabilities_writer(folder / MEAN_PROBS, shape))
+
+    def __call__(self, prediction: Prediction) -> None:
+        self._segmentation(prediction.segmentation)
+        self._entropy(prediction.predictive_entropy)
+        self._information(prediction.mutual_information)
+        if self._probs is not None:
+            self._probs(prediction.mean_prob)
+
+
+class _Sums:
+    """Scores of one case, on the way."""
+
+    def __init__(self, n_channels: int, slice_axis: int, region_order: tuple[int, ...] | None) -> None:
+        kind, indices = (
+            ("class", range(1, n_channels)) if region_order is None else ("region", range(n_channels))
+        )
+        self._names = {index: f"contour_score_{kind}_{index}" for index in indices}
+        self._contours = SlabContours(indices, slice_axis)
+        self._entropy = self._information = 0.0
+        self.n_voxels = 0
+
+    def update(self, prediction: Prediction) -> None:
+        self._contours.update(prediction)
+        self._entropy += float(prediction.predictive_entropy.sum(dtype=np.float64))
+        self._information += float(prediction.mutual_information.sum(dtype=np.float64))
+        self.n_voxels += math.prod(prediction.grid)
+
+    def result(self) -> CaseScores:
+        terms = {name: self._contours.terms(index) for index, name in self._names.items()}
+        return CaseScores(
+            scores={
+                **{name: of_class.volume for name, of_class in terms.items()},
+                "mean_entropy_bits": self._entropy / self.n_voxels,
+                "mean_mutual_information_bits": self._information / self.n_voxels,
+            },
+            settings=next(iter(terms.values())).settings,
+        )
