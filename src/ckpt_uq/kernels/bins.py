@@ -128,10 +128,8 @@ def _add(q: float, hit: bool, edges: Array, counts: Array, hits: Array, sums: Ar
     q = min(q, 1.0)  # what rounding left above
     n_bins = len(edges) - 1
     j = min(int(q * n_bins), n_bins - 1)
-    while j > 0 and q <= edges[j]:  # the product may be rounded over an edge: the edges decide
+    if j > 0 and q <= edges[j]:  # on an edge, or below one that the product was rounded over
         j -= 1
-    while j < n_bins - 1 and q > edges[j + 1]:
-        j += 1
     counts[j] += 1
     hits[j] += hit
     sums[j] += q

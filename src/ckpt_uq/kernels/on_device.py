@@ -28,7 +28,7 @@ def binary_entropy_bits(probs: Tensor, out: Tensor) -> ProbRange:
     """Fill ``out`` (C, *S) with the entropy in bits of (p, 1 - p) for every value p of ``probs`` (C, *S)."""
     for plane, target in zip(probs, out, strict=True):
         p = plane.to(_wide(probs))
-        nats = torch.special.entr(p) + torch.special.entr((1 - p).clamp(min=0.0))
+        nats = torch.special.entr(p) + torch.special.entr(1 - p)
         target.copy_((nats / math.log(2)).clamp(0.0, 1.0))
     return range_of(probs)
 
