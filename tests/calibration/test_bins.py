@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import pickle
 from fractions import Fraction
 
 import netcal.metrics
@@ -109,6 +110,17 @@ def test_forty_million_samples(kind):
     assert truth == pytest.approx(0.0295, abs=1e-6)
     assert bins.ece() == pytest.approx(truth, abs=1e-7)
     assert abs(bins.ece() - peers_give) > 0.029
+
+
+@KINDS
+def test_no_sample_is_kept(kind):
+    bins = CalibrationBins(kind=kind)
+    sizes = []
+    for _ in range(3):
+        bins.update(*random_case())
+        sizes.append(len(pickle.dumps(bins)))
+    assert len(set(sizes)) == 1
+    assert sizes[0] < 5000 < bins.n_samples
 
 
 @KINDS
