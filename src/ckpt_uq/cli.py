@@ -16,8 +16,8 @@ from ckpt_uq.errors import CkptUQError
 
 HELP = """Turn the checkpoints of one training run into uncertainty that can be trusted.
 
-Exit codes: 0 all is well; 1 an error stopped the command; 2 wrong usage; 3 some cases failed and are named, the
-others are done; 130 interrupted.
+Exit codes: 0 all is well; 1 an error stopped the command; 2 wrong usage; 3 some cases failed and are
+named, the others are done; 130 interrupted.
 """
 
 app = typer.Typer(
