@@ -27,14 +27,15 @@ CHAIN = (
     "moments",
     "maps",
     "decomposition",
-    "decomposition",
     "prediction",
     "ensemble",
     "scores",
     "calibration",
     "evaluation",
+    "combining",
     "report",
     "demo",
+    "commands",
     "cli",
 )
 """Left to right, the way of the data."""

@@ -151,9 +151,10 @@ def _tensor_of_numpy(array: np.ndarray[Any, Any], name: str) -> torch.Tensor:
     if not native.flags.writeable or any(stride < 0 for stride in native.strides):
         native = native.copy()  # torch cannot express either
     try:
-        return _torch().from_numpy(native)
+        tensor: torch.Tensor = _torch().from_numpy(native)
     except TypeError as error:
         raise ArgumentError(f"{name} must be numeric, got dtype {array.dtype}; convert it first") from error
+    return tensor
 
 
 def _numpy_view(tensor: torch.Tensor) -> np.ndarray[Any, Any]:

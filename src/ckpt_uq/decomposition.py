@@ -52,7 +52,7 @@ def expected_entropy(m: EnsembleMoments) -> Tensor:
     ArgumentError
         If the moments hold only a mean that was made elsewhere.
     """
-    if m.n_members == 0 or m.mean_entropy is None:
+    if m.n_members == 0:
         raise ArgumentError(
             "expected entropy and mutual information need the members' own entropies, but no member was "
             "seen, only their mean; predict with a CheckpointEnsemble"

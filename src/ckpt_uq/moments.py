@@ -30,9 +30,8 @@ class EnsembleMoments:
     ----------
     mean_prob : Tensor
         Mean probability, shape (C, \*S).
-    mean_entropy : Tensor or None
+    mean_entropy : Tensor
         Mean of the members' own entropies in bits, shape S; for regions the sum of their binary entropies.
-        None for means that were made elsewhere.
     scatter : Tensor or None
         Weighted sum of squared distances from ``mean_prob``, shape (C, \*S); kept only when asked for.
     total_weight : float
@@ -50,7 +49,7 @@ class EnsembleMoments:
     """
 
     mean_prob: Tensor
-    mean_entropy: Tensor | None
+    mean_entropy: Tensor
     scatter: Tensor | None = None
     total_weight: float = 0.0
     n_members: int = 0
@@ -215,7 +214,8 @@ def _entropy(probs: Tensor, outputs: Outputs) -> Tensor:
     nats = torch.special.entr(probs)  # 0 log 0 = 0; negative probabilities give -inf
     if outputs == "regions":
         nats += torch.special.entr(1 - probs)
-    return nats.sum(0).mul_(1 / math.log(2))
+    bits: Tensor = nats.sum(0).mul_(1 / math.log(2))
+    return bits
 
 
 def _fold(probs: Tensor, entropy: Tensor, kept: list[Tensor], share: float, weight: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -82,7 +83,7 @@ class Prediction:
                 f"probs must be floating point of shape (C, *spatial), got {mean_prob.dtype} of shape "
                 f"{tuple(mean_prob.shape)}"
             )
-        known = EnsembleMoments(mean_prob, mean_entropy=None, outputs=outputs)
+        known = EnsembleMoments(mean_prob, mean_entropy=mean_prob.new_full((), math.nan), outputs=outputs)
         return cls(known, _region_order(region_order, known), give_back)
 
     @property
