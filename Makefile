@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
+CHROMIUM ?= chromium
 
 # Real data are optional; tests and demo say which they ran on.
 REAL_DATA := $(wildcard ../shared/data)
@@ -12,10 +13,10 @@ export CKPT_UQ_DATA ?= $(abspath $(REAL_DATA))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint docs bench clean
+.PHONY: help demo test test-slow test-browser lint docs bench clean
 
 help: ## this table
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  ARGS="..." reaches the command behind demo, test, test-slow and bench'
 
 demo: $(VENV)/.core ## train a small U-Net, ensemble its checkpoints, write out/demo/
@@ -26,6 +27,13 @@ test: $(VENV)/.test ## the fast tests, doctests and the documentation's code
 
 test-slow: $(VENV)/.test ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
+
+test-browser: $(VENV)/.browser ## the report in a real browser
+	@command -v $(CHROMIUM) > /dev/null || [ "$$(id -u)" != 0 ] || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
+	@command -v $(CHROMIUM) > /dev/null || \
+	  { echo 'no $(CHROMIUM) here: install Chromium, or say where it is with CHROMIUM=/path/to/it' >&2; exit 1; }
+	CKPT_UQ_CHROMIUM="$$(command -v $(CHROMIUM))" $(BIN)/python -m pytest -m browser $(ARGS)
 
 lint: $(VENV)/.lint ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -43,12 +51,12 @@ clean: ## remove everything that make has made
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A changed dependency starts from an empty environment, so that nothing survives which is no longer asked for.
-$(VENV)/.core: pyproject.toml constraints.txt
+$(VENV)/.core: pyproject.toml constraints.txt hatch_build.py
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "Python 3.11 to 3.13 is needed, this is " + sys.version)'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: $(VENV)/.core
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.browser: $(VENV)/.%: $(VENV)/.core
 	$(INSTALL) --editable '.[$*]'
 	touch $@

@@ -67,7 +67,7 @@ def test_wheel_holds_every_module_and_the_types(wheel: Path) -> None:
     expected = {
         path.relative_to(source).as_posix()
         for path in source.rglob("*")
-        if path.suffix in {".py", ".pyi"} or path.name == "py.typed"
+        if path.suffix in {".py", ".pyi", ".html", ".css", ".js", ".txt"} or path.name == "py.typed"
     }
     assert {"ckpt_uq/__init__.pyi", "ckpt_uq/py.typed", "ckpt_uq/kernels/__init__.py"} <= expected
     assert expected - names == set()
