@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -31,6 +31,9 @@ class Quantity:
     better: Literal["higher", "lower", ""] = ""
 
 
+SINGLE = "_best_single"
+"""Ends the name of what the best single checkpoint has, beside the ensemble's."""
+
 _DICE = "Overlap of prediction and truth, 2|P∩T| / (|P| + |T|). A class that neither has counts in no mean."
 _CONTOUR = (
     "Entropy summed over the volume, divided by the number of voxels just outside the segmentation’s border: "
@@ -49,6 +52,10 @@ _MI = (
     "Part of the entropy that comes from disagreement between members: high where another training would say "
     "otherwise."
 )
+_RATERS = (
+    "How often the entropy is higher at a voxel where annotators disagree than at one where they agree: 0.5 is "
+    "chance, 1 always."
+)
 _SPEARMAN = (
     "Rank correlation of uncertainty and Dice over cases: −1 if the most uncertain case is the worst, and so "
     "on; 0 if unrelated."
@@ -63,6 +70,7 @@ _PATTERNS: tuple[tuple[str, str, str, str, Literal["higher", "lower", ""]], ...]
     (r"nll(?:_roi)?", "Negative log-likelihood", "nats", _NLL, "lower"),
     (r"(?:mean_|predictive_|mean_predictive_)?entropy(?:_bits)?", "Mean entropy", "bits", _ENTROPY, ""),
     (r"(?:mean_)?mutual_information(?:_bits)?", "Mean mutual information", "bits", _MI, ""),
+    (r"rater_disagreement_auroc", "Entropy finds rater disagreement", "AUROC", _RATERS, "higher"),
     (r"uncertainty_dice_spearman", "Uncertainty–Dice correlation", "", _SPEARMAN, "lower"),
 )
 
@@ -87,6 +95,9 @@ def quantity(name: str) -> Quantity:
     ... )
     ('Dice, tumour', 'Contour score, left kidney', 'My column')
     """
+    if name.endswith(SINGLE):
+        same = quantity(name.removesuffix(SINGLE))
+        return replace(same, name=name, label=f"{same.label}, best single")
     for pattern, label, unit, meaning, better in _PATTERNS:
         found = re.fullmatch(pattern, name)
         if found:
@@ -123,7 +134,21 @@ def dice_column(columns: Iterable[str], by: str) -> str | None:
     >>> dice_column(columns, "contour_score_tumour"), dice_column(columns, "mean_entropy_bits")
     ('dice_tumour', 'dice_mean')
     """
-    names = [name for name in columns if name.startswith("dice")]
+    names = [name for name in columns if name.startswith("dice") and not name.endswith(SINGLE)]
     of_class = [name for name in names if by.endswith("_" + name.removeprefix("dice_"))]
     of_all = [name for name in names if name in {"dice_mean", "dice"}]
     return next(iter([*of_class, *of_all, *names]), None)
+
+
+def in_reading_order(columns: Iterable[str], by: str | None) -> list[str]:
+    """What cases are sorted by, how good they are, the rest, and last the best single checkpoint's.
+
+    Examples
+    --------
+    >>> in_reading_order(["dice_best_single", "volume", "dice", "uncertainty"], "uncertainty")
+    ['uncertainty', 'dice', 'volume', 'dice_best_single']
+    """
+    names = list(columns)
+    first = [name for name in (by, dice_column(names, by or "")) if name is not None]
+    rest = [name for name in names if name not in first]
+    return first + sorted(rest, key=lambda name: name.endswith(SINGLE))

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ckpt_uq.evaluation.spearman import spearman
 from ckpt_uq.report import figures
-from ckpt_uq.report.columns import Quantity, dice_column, quantity
+from ckpt_uq.report.columns import SINGLE, Quantity, dice_column, quantity
 from ckpt_uq.report.reliability import reliability_bars
 from ckpt_uq.report.results import CaseResult, Results
 from ckpt_uq.report.risk_coverage import risk_coverage
@@ -25,6 +25,7 @@ _TILES = (
     "uncertainty_dice_spearman",
     "predictive_entropy_bits",
     "mutual_information_bits",
+    "rater_disagreement_auroc",
 )
 _SCOPES = {
     "all": "all voxels",
@@ -36,11 +37,15 @@ _SCOPES = {
 
 @dataclass(frozen=True)
 class Tile:
-    """A number of the summary, what it means, and the same of the best single checkpoint."""
+    """A number of the summary, what it means, the same of the best single checkpoint, and by how much it differs.
+
+    `gain` is ensemble minus single, with the ends of its interval over cases.
+    """
 
     quantity: Quantity
     value: float
     single: float | None
+    gain: tuple[float, float, float] | None
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,12 @@ class Figure:
 
 def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     """The headline numbers that metrics.json has."""
-    found = [(name, _number(metrics, name), _number(metrics, f"{name}_best_single")) for name in _TILES]
-    return [Tile(quantity(name), value, single) for name, value, single in found if value is not None]
+    found = [(name, _number(metrics, name)) for name in _TILES]
+    return [
+        Tile(quantity(name), value, _number(metrics, name + SINGLE), _gain(metrics, name))
+        for name, value in found
+        if value is not None
+    ]
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,7 @@ def class_rows(metrics: Mapping[str, Any], classes: Sequence[str]) -> list[Class
     for name in classes:
         score = _of(metrics, "contour_score", name)
         entry = score if isinstance(score, Mapping) else {"mean": score}
-        dice, single = (_finite(_of(metrics, f"dice_per_class{end}", name)) for end in ("", "_best_single"))
+        dice, single = (_finite(_of(metrics, f"dice_per_class{end}", name)) for end in ("", SINGLE))
         n_nan = entry.get("n_nan")
         missing = n_nan if isinstance(n_nan, int) else None
         rows.append(ClassRow(name, dice, single, _finite(entry.get("mean")), missing))
@@ -177,6 +186,13 @@ def _column(cases: Sequence[CaseResult], name: str) -> np.ndarray[Any, np.dtype[
 def _of(metrics: Mapping[str, Any], name: str, key: str) -> Any:
     table = metrics.get(name)
     return table.get(key) if isinstance(table, Mapping) else None
+
+
+def _gain(metrics: Mapping[str, Any], name: str) -> tuple[float, float, float] | None:
+    interval = _of(metrics, f"ensemble_minus{SINGLE}", name)
+    ends = [_of({"interval": interval}, "interval", end) for end in ("estimate", "low", "high")]
+    estimate, low, high = (_finite(end) for end in ends)
+    return None if estimate is None or low is None or high is None else (estimate, low, high)
 
 
 def _number(metrics: Mapping[str, Any], name: str) -> float | None:

@@ -83,12 +83,11 @@ def load_volumes(case: CaseResult) -> dict[str, Volume]:
         One cannot be read, or lies on another grid.
     """
     volumes = {name: read_volume(path) for name, path in case.volumes.items()}
-    shape = volumes["segmentation"].data.shape
     for name, volume in volumes.items():
-        if volume.data.shape != shape:
+        difference = volume.geometry.difference(volumes["segmentation"].geometry)
+        if difference is not None:
             raise DataError(
-                f"{case.volumes[name]} must have the shape of the segmentation, {shape}, "
-                f"got {volume.data.shape}"
+                f"{case.volumes[name]} must lie on the grid of the segmentation, got {difference}"
             )
     return volumes
 
@@ -133,7 +132,8 @@ def grey_window(image: Array, segmentation: Array) -> tuple[float, float]:
         first, last = inside.min(axis=0), inside.max(axis=0) + 1
         margin = (last - first + 3) // 4
         box = tuple(slice(max(0, a - m), b + m) for a, b, m in zip(first, last, margin, strict=True))
-    low, high = np.percentile(image[box], (0.5, 99.5))
+    values = image[box][np.isfinite(image[box])]
+    low, high = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
     return float(low), float(max(high, low + 1e-6))
 
 
@@ -179,7 +179,7 @@ class _Canvas:
         if window is None:
             return np.full((*self.size[::-1], 3), 40, np.uint8)
         low, high = window
-        share = np.clip((self.planes["image"].astype(np.float32) - low) / (high - low), 0, 1)
+        share = np.clip((np.nan_to_num(self.planes["image"]).astype(np.float32) - low) / (high - low), 0, 1)
         grey = self._resize(share.astype(np.float32), Image.Resampling.BICUBIC)
         return np.repeat((np.clip(grey, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ckpt_uq.report import content, viewer
 from ckpt_uq.report.colours import class_colour, css_gradient, entropy_table, mutual_information_table
-from ckpt_uq.report.columns import Quantity, quantity
+from ckpt_uq.report.columns import SINGLE, Quantity, in_reading_order, quantity
 from ckpt_uq.report.panels import SCALE_BITS
 from ckpt_uq.report.provenance import facts_of
 from ckpt_uq.report.results import CaseResult, Results
@@ -38,7 +38,7 @@ def context_of(
     run, reliability = content.run_figures(results), content.reliability_figures(results)
     triage = content.triage_figures(cases, results.columns, by, anchors) if by else []
     tiles, class_rows = content.tiles(results.metrics), content.class_rows(results.metrics, classes)
-    columns = [quantity(name) for name in results.columns]
+    columns = [quantity(name) for name in in_reading_order(results.columns, by)]
     found = {
         "summary": ("Summary", tiles or class_rows),
         "run": ("Training run", run),
@@ -65,6 +65,7 @@ def context_of(
         "shown": shown,
         "anchors": anchors,
         "columns": columns,
+        "case_columns": [one for one in columns if not one.name.endswith(SINGLE)],
         "by": quantity(by) if by else None,
         "quantities": _defined([*(tile.quantity for tile in tiles), *columns]),
         "classes": [(name, class_colour(label)) for label, name in enumerate(classes, start=1)],
@@ -109,7 +110,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["static"] = _static
-    environment.filters["figure"] = _figure_of
+    environment.filters |= {"figure": _figure_of, "signed": _signed}
     return environment
 
 
@@ -121,7 +122,11 @@ def _figure_of(value: float | None, digits: int = 3) -> str:
     """Write a number for a table: so many digits after the point below 100, a dash for none."""
     if value is None or not np.isfinite(value):
         return "–"
-    return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.1f}"
+    return (f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.1f}").replace("-", "−")
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _json(content: Any) -> Markup:

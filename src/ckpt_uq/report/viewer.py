@@ -75,14 +75,15 @@ def _map(role: str, table: npt.NDArray[np.uint8]) -> dict[str, Any]:
 
 def _eight_bits(role: str, volumes: Mapping[str, Volume]) -> bytes:
     volume = volumes[role]
+    values = np.nan_to_num(volume.data.astype(np.float64), posinf=0, neginf=0)
     low, high = 0.0, 255.0
     if role == "image":
         black, white = grey_window(volume.data, volumes["segmentation"].data)
         low, high = black - (white - black) / 2, white + (white - black) / 2
     elif role not in _LABELS:
-        high = max(float(np.nanmax(volume.data)), 1e-6)
+        high = max(float(values.max()), 1e-6)
     slope = (high - low) / 255
-    steps = np.clip(np.round((np.nan_to_num(volume.data.astype(np.float64)) - low) / slope), 0, 255)
+    steps = np.clip(np.round((values - low) / slope), 0, 255)
     image = nib.Nifti1Image(steps.astype(np.uint8).T, volume.affine)
     image.header.set_xyzt_units("mm")
     if role not in _LABELS:
