@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from ckpt_uq.io.geometry import Geometry
 from ckpt_uq.io.nifti import slab_writer
 from ckpt_uq.io.probabilities import SavedProbabilities, geometry_beside, open_probabilities
 from ckpt_uq.io.probabilities_writer import probabilities_writer
+from ckpt_uq.kernels.blocks import thread_count
 from ckpt_uq.prediction import Prediction
 
 
@@ -81,7 +83,7 @@ def combine_case(
         Naming the file whose numbers are no probabilities.
     """
     with ExitStack() as stack:
-        members = [stack.enter_context(open_probabilities(path)) for path in paths]
+        members = _opened(stack, paths)
         require_same_shape(members)
         geometry = common_geometry(members)
         axis = geometry.axial_axis if slice_axis is None else slice_axis
@@ -126,6 +128,12 @@ def common_geometry(members: Sequence[SavedProbabilities]) -> Geometry:
                 "predict them from the same image"
             )
     return geometry
+
+
+def _opened(stack: ExitStack, paths: Sequence[Path]) -> list[SavedProbabilities]:
+    """Open all files side by side, because each is read through once."""
+    with ThreadPoolExecutor(thread_count()) as pool:
+        return list(pool.map(stack.enter_context, map(open_probabilities, paths)))
 
 
 class _Writer:

@@ -35,11 +35,12 @@ def read_volume(path: str | Path) -> Volume:
     """
     path = Path(path)
     try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                data, affine = _volume_in(path, arrays), _affine_in(path, arrays)
-        else:
-            data, affine = np.load(path, allow_pickle=False), np.eye(4)
+        with open(path, "rb") as file:  # which NumPy would leave open when it fails
+            content = np.load(file, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                data, affine = content, np.eye(4)
+            else:
+                data, affine = _volume_in(path, content), _affine_in(path, content)
     except FileNotFoundError:
         raise DataError(f"path must be a {path.suffix} file, found none at {path}") from None
     except _UNREADABLE as error:

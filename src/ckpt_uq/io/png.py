@@ -68,6 +68,8 @@ def write_volume(path: str | Path, volume: Volume) -> None:
 def _slice(path: Path) -> npt.NDArray[Any]:
     try:
         with Image.open(path, formats=["PNG"]) as image:
+            image.verify()  # checksums, which reading passes over
+        with Image.open(path, formats=["PNG"]) as image:
             if image.mode not in _GRAY:
                 raise DataError(f"{path} must be grayscale of 8 or 16 bit, got mode {image.mode}")
             return np.asarray(image, _GRAY[image.mode])
