@@ -63,7 +63,13 @@ def _errors(debug: bool) -> Iterator[None]:
 
 def main() -> None:
     """Run the command line."""
+    app()
+
+
+def _add_commands() -> None:
     for info in pkgutil.iter_modules(commands.__path__):
         module = importlib.import_module(f"{commands.__name__}.{info.name}")
-        app.command(info.name)(getattr(module, info.name))
-    app()
+        app.command(info.name, epilog=getattr(module, "EPILOG", None))(getattr(module, info.name))
+
+
+_add_commands()

@@ -15,6 +15,8 @@ from typing import Any, SupportsIndex
 
 from ckpt_uq.errors import ArgumentError
 
+_FAR_FROM_TROUGH = 0.05  # of the initial rate: a run that ends higher than this never annealed its last cycle
+
 
 @dataclass(frozen=True)
 class Cycle:
@@ -251,6 +253,31 @@ def sgdr_lr(t: float, cycles: Cycles | Sequence[int], eta_max: float, eta_min: f
     # (1 + cos x) / 2 as cos^2(x/2) cancels nothing near the trough, and hits eta_max exactly at the restart.
     lr = eta_max * math.cos(half_angle) ** 2 + eta_min * math.sin(half_angle) ** 2
     return min(max(lr, float(eta_min)), float(eta_max))
+
+
+def far_from_trough(cycles: Cycles) -> str | None:
+    """Say how a run that ends far from a trough does so, and the remedy; None when it does not.
+
+    Far is a learning rate above 5 % of the initial one at the last epoch of a cycle that is cut short.
+
+    Examples
+    --------
+    >>> far_from_trough(PAPER_CYCLES)
+    >>> far_from_trough(geometric_cycles(100, 2).until(800)).split(";")[0]
+    'the run ends at epoch 800, but its last cycle anneals until 1500: epoch 799 still has 96% of the learning
+     rate, far from a trough'
+    """
+    if cycles.end is None or cycles.end == sum(cycles.lengths):
+        return None
+    last = cycles.end - 1
+    height = sgdr_lr(last, cycles, eta_max=1.0)
+    if height <= _FAR_FROM_TROUGH:
+        return None
+    return (
+        f"the run ends at epoch {cycles.end}, but its last cycle anneals until {sum(cycles.lengths)}: "
+        f"epoch {last} still has {height:.0%} of the learning rate, far from a trough; "
+        f"pass cycles=cycles_ending_at([..., {cycles.end}]) so that the last cycle ends with the run"
+    )
 
 
 def as_cycles(cycles: Cycles | Sequence[int]) -> Cycles:

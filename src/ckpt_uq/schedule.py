@@ -20,6 +20,7 @@ from ckpt_uq.cycles import (
     as_cycles,
     cycle_at,
     cycles_ending_at,
+    far_from_trough,
     geometric_cycles,
     integer,
     sgdr_lr,
@@ -39,8 +40,6 @@ __all__ = [
     "geometric_cycles",
     "sgdr_lr",
 ]
-
-_FAR_FROM_TROUGH = 0.05  # of the initial rate: a run that ends higher than this never annealed its last cycle
 
 
 class SGDR(LRScheduler):
@@ -166,15 +165,6 @@ class SGDR(LRScheduler):
 
 
 def _warn_if_far_from_trough(cycles: Cycles, stacklevel: int) -> None:
-    if cycles.end is None or cycles.end == sum(cycles.lengths):
-        return
-    last = cycles.end - 1
-    height = sgdr_lr(last, cycles, eta_max=1.0)
-    if height > _FAR_FROM_TROUGH:
-        warnings.warn(
-            f"the run ends at epoch {cycles.end}, but its last cycle anneals until {sum(cycles.lengths)}: "
-            f"epoch {last} still has {height:.0%} of the learning rate, far from a trough; "
-            f"pass cycles=cycles_ending_at([..., {cycles.end}]) so that the last cycle ends with the run",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
+    warning = far_from_trough(cycles)
+    if warning is not None:
+        warnings.warn(warning, UserWarning, stacklevel=stacklevel)
