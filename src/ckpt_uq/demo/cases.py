@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ class Case:
         NIfTI affine (4, 4): voxel (x, y, z) to mm.
     raters : array or None
         Shape (n_raters, z, y, x), uint8: independent annotations, where there are any.
+    header : nibabel header, optional
+        That of the image's file.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Case:
     labels: npt.NDArray[np.uint8]
     affine: npt.NDArray[np.float64]
     raters: npt.NDArray[np.uint8] | None = None
+    header: Any = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ def split_cases(cases: Sequence[Case], sizes: SplitSizes, seed: int) -> CaseSpli
     ends = np.cumsum([sizes.train, sizes.selection, sizes.calibration])
     n_test = len(cases) - int(ends[-1]) if sizes.test is None else sizes.test
     if n_test < 1 or ends[-1] + n_test > len(cases):
-        raise DataError(f"the split needs {int(ends[-1]) + max(n_test, 1)} cases, found {len(cases)}; is the data complete?")
+        raise DataError(
+            f"the split needs {int(ends[-1]) + max(n_test, 1)} cases, found {len(cases)}; is the data complete?"
+        )
     order = np.random.default_rng(seed).permutation(len(cases))[: ends[-1] + n_test]
     train, selection, calibration, test = (
         tuple(cases[i] for i in sorted(part)) for part in np.split(order, ends)

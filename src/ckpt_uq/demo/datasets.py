@@ -20,6 +20,15 @@ KIDNEY_CLASSES = ("kidney", "tumour", "cyst")
 
 
 @dataclass(frozen=True)
+class Expected:
+    """Where a number of metrics.json must lie for the data to be worth a demonstration; `key` is its path there."""
+
+    key: tuple[str, ...]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class DataSet:
     """Cases and the recipe to train on them.
 
@@ -37,8 +46,12 @@ class DataSet:
         The grid the network is trained on.
     n_epochs, batch_size, slice_step : int
         Length of the run, slices a step, and every how many-th slice of a training case is used.
+    slices_per_epoch : int, optional
+        An epoch sees this many of the training slices, drawn anew; all of them by default.
     window : tuple of float, optional
         Intensities outside are clipped.
+    expected : tuple of Expected
+        Checked in every run of the recipe's own length.
     """
 
     name: str
@@ -50,7 +63,9 @@ class DataSet:
     n_epochs: int
     batch_size: int
     slice_step: int = 1
+    slices_per_epoch: int | None = None
     window: tuple[float, float] | None = None
+    expected: tuple[Expected, ...] = ()
 
     @property
     def n_classes(self) -> int:
@@ -104,12 +119,17 @@ _ALL = (
         name="phantom",
         title="Simulated kidney CT",
         classes=KIDNEY_CLASSES,
-        load=_phantom(104, PhantomGrid()),
-        split=SplitSizes(train=40, selection=14, calibration=10, test=40),
+        load=_phantom(160, PhantomGrid()),
+        split=SplitSizes(train=90, selection=20, calibration=10, test=40),
         slicewise=Slicewise(grid=(72, 96)),
         n_epochs=32,
-        batch_size=16,
+        batch_size=2,
+        slices_per_epoch=160,
         window=(-150.0, 300.0),
+        expected=(
+            Expected(("dice_per_class_best_single", "tumour"), 0.5, 0.9),  # neither hopeless nor solved
+            Expected(("rater_disagreement_auroc",), 0.8, 1.0),
+        ),
     ),
     DataSet(
         name="phantom-tiny",

@@ -26,4 +26,10 @@ def _case(image_path: Path, label_path: Path) -> Case:
             f"{label_path} must have its image's shape {image.data.shape}, got {labels.data.shape}"
         )
     name = image_path.name.removesuffix(".nii.gz")
-    return Case(name, image.data.astype(np.float32), labels.data.astype(np.uint8), image.affine)
+    return Case(
+        name=name,
+        image=image.data.astype(np.float32),
+        labels=labels.data.astype(np.uint8),
+        affine=image.affine,
+        header=image.header,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,10 +48,14 @@ class Slicewise:
 
     def padded(self, slices: Tensor) -> Tensor:
         """Slices (N, 1, y, x) continued at the far edges to the training grid, or to a multiple of 8 beyond it."""
-        missing = [max(least, -(-n // MULTIPLE) * MULTIPLE) - n for n, least in zip(slices.shape[-2:], self.grid)]
+        missing = [
+            max(least, -(-n // MULTIPLE) * MULTIPLE) - n for n, least in zip(slices.shape[-2:], self.grid)
+        ]
         return F.pad(slices, (0, missing[1], 0, missing[0]), mode="replicate")
 
-    def training_pairs(self, images: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    def training_pairs(
+        self, images: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]
+    ) -> tuple[Tensor, Tensor]:
         """Slices (z, 1, *grid) of one volume and labels (z, *grid) for the network to learn from."""
         slices = self.padded(self.reduced(torch.from_numpy(images)[:, None]))
         if slices.shape[-2:] != self.grid:

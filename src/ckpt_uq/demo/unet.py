@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+BACKGROUND_BIAS = 2.0
+
 
 class SmallUNet(nn.Module):
     """Two convolutions a level, max pooling down, transposed convolutions up.
@@ -28,9 +30,7 @@ class SmallUNet(nn.Module):
     def __init__(self, n_classes: int, channels: Sequence[int] = (16, 32, 64, 96)) -> None:
         super().__init__()
         widths = list(channels)
-        self.down = nn.ModuleList(
-            _block(a, b) for a, b in zip([1, *widths[:-1]], widths, strict=True)
-        )
+        self.down = nn.ModuleList(_block(a, b) for a, b in zip([1, *widths[:-1]], widths, strict=True))
         finer = list(reversed(widths[:-1]))
         coarser = list(reversed(widths[1:]))
         self.up = nn.ModuleList(
@@ -38,6 +38,9 @@ class SmallUNet(nn.Module):
         )
         self.merge = nn.ModuleList(_block(2 * b, b) for b in finer)
         self.head = nn.Conv2d(widths[0], n_classes, kernel_size=1)
+        with torch.no_grad():
+            # Most pixels are background: without this the Dice loss spends the first cycle unlearning its masses.
+            self.head.bias[:] = torch.tensor([BACKGROUND_BIAS, *[0.0] * (n_classes - 1)])
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, n_classes, y, x) of images (B, 1, y, x)."""
@@ -61,5 +64,9 @@ def seeded_unet(n_classes: int, seed: int) -> SmallUNet:
 def _block(n_in: int, n_out: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for a, b in ((n_in, n_out), (n_out, n_out)):
-        layers += [nn.Conv2d(a, b, 3, padding=1, bias=False), nn.InstanceNorm2d(b, affine=True), nn.LeakyReLU(0.01)]
+        layers += [
+            nn.Conv2d(a, b, 3, padding=1, bias=False),
+            nn.InstanceNorm2d(b, affine=True),
+            nn.LeakyReLU(0.01),
+        ]
     return nn.Sequential(*layers)

@@ -42,14 +42,14 @@ def draw_anatomy(rng: np.random.Generator) -> Anatomy:
     scale = rng.normal(1.0, 0.05)
     kidneys = _kidney(rng, -1, scale), _kidney(rng, +1, scale)
     sides = [int(rng.integers(2))] * int(rng.uniform() < 0.95)
-    tumours = tuple(_mass(rng, kidneys[side].body, (13, 38), offset=rng.uniform(0.4, 1.1)) for side in sides)
+    tumours = tuple(_mass(rng, kidneys[side].body, (14, 40), offset=rng.uniform(0.4, 1.1)) for side in sides)
     n_cysts = int(rng.choice(3, p=[0.4, 0.4, 0.2]))
     cysts = tuple(
-        _mass(rng, kidneys[int(rng.integers(2))].body, (8, 20), offset=rng.uniform(0.5, 1.15))
+        _mass(rng, kidneys[int(rng.integers(2))].body, (10, 24), offset=rng.uniform(0.5, 1.15))
         for _ in range(n_cysts)
     )
     body = Blob((0, 0, 0), (900, 122 * scale, 168 * scale), waves=waves(rng, 0.02))
-    wall = float(rng.uniform(8, 20))
+    wall = float(rng.uniform(10, 24))
     return Anatomy(body, (wall, wall + 13), _surroundings(rng, scale), kidneys, tumours, cysts)
 
 
@@ -96,7 +96,7 @@ def _mass(rng: np.random.Generator, host: Blob, radius_mm: tuple[float, float], 
     outward = 0.0 if host.centre[2] > 0 else np.pi
     angle = outward + rng.uniform(-1.9, 1.9)
     centre = (
-        host.centre[0] + rng.normal(0, 8),
+        rng.normal(0, 6),  # the slices are those that show masses
         host.centre[1] + offset * host.radii[1] * np.sin(angle),
         host.centre[2] + offset * host.radii[2] * np.cos(angle),
     )

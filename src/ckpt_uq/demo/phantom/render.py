@@ -57,9 +57,9 @@ def render(anatomy: Anatomy, grid: PhantomGrid, rng: np.random.Generator) -> tup
         hu, structure = _paint(hu, 1, depth, filling, np.full_like(depth, SHARP_MM))
         structures.append(structure)
     # A mass enhances with its kidney in part: half of the kidney's deviation, the rest its own.
-    tumour_hu = TUMOUR_HU[0] + 0.5 * (kidney_hu - KIDNEY_HU[0]) + rng.normal(0, 30)
+    tumour_hu = TUMOUR_HU[0] + 0.5 * (kidney_hu - KIDNEY_HU[0]) + rng.normal(0, 24)
     masses: list[tuple[int, Blob, float, float, float]] = [
-        *((3, blob, rng.normal(*CYST_HU), 10.0, 0.5) for blob in anatomy.cysts),
+        *((3, blob, rng.normal(*CYST_HU), 10.0, 0.35) for blob in anatomy.cysts),
         *((2, blob, np.clip(tumour_hu, 15, 160), 24.0, 1.0) for blob in anatomy.tumours),
     ]
     for label, blob, mean, texture, lost in masses:
@@ -89,9 +89,7 @@ def _surroundings(anatomy: Anatomy, grid: PhantomGrid, rng: np.random.Generator)
     return hu + 8 * grid.smooth_field(rng, 8.0)
 
 
-def _over(
-    hu: Floats, depth: Floats, filling: float | Floats, softness: float | Floats = SHARP_MM
-) -> Floats:
+def _over(hu: Floats, depth: Floats, filling: float | Floats, softness: float | Floats = SHARP_MM) -> Floats:
     """Paint `filling` where depth is positive, fading over `softness` mm as partial volume does."""
     part = expit(2 * depth / softness)
     return np.asarray(hu + part * (filling - hu), dtype=np.float32)

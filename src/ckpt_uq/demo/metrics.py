@@ -1,0 +1,126 @@
+"""From the scores of all test cases to the numbers that are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ckpt_uq.calibration.bins import CalibrationBins
+from ckpt_uq.calibration.scope import scope_mask
+from ckpt_uq.demo.cases import Case
+from ckpt_uq.demo.scoring import FOREGROUND, ROI_PIXELS, CaseScores, disagreement
+from ckpt_uq.evaluation.auroc import auroc
+from ckpt_uq.evaluation.bootstrap import bootstrap_interval
+from ckpt_uq.evaluation.case_mean import case_mean
+from ckpt_uq.evaluation.spearman import spearman
+from ckpt_uq.prediction import Prediction
+
+N_RESAMPLES = 1000
+
+Pooled = Callable[[Sequence[CaseScores]], float]
+
+
+def dice_mean(scores: Sequence[CaseScores]) -> float:
+    """Mean over cases of their mean Dice."""
+    return case_mean(case.dice_mean for case in scores).mean
+
+
+def ece_percent(scores: Sequence[CaseScores]) -> float:
+    """Expected calibration error over all voxels of all cases."""
+    return 100 * pooled_bins([case.bins for case in scores]).ece()
+
+
+def ece_roi_percent(scores: Sequence[CaseScores]) -> float:
+    """Expected calibration error over the voxels around the true foreground."""
+    return 100 * pooled_bins([case.bins_roi for case in scores]).ece()
+
+
+def nll_roi(scores: Sequence[CaseScores]) -> float:
+    """Mean negative log-likelihood, in nats, of the voxels around the true foreground."""
+    n_voxels = sum(case.nll_roi.n_voxels for case in scores)
+    return sum(case.nll_roi.nats for case in scores) / n_voxels if n_voxels else float("nan")
+
+
+COMPARED: tuple[Pooled, ...] = (dice_mean, ece_percent, ece_roi_percent, nll_roi)
+"""What is reported of the ensemble, of the best single checkpoint, and of the difference."""
+
+
+def pooled_bins(bins: Sequence[CalibrationBins]) -> CalibrationBins:
+    """Bins of all cases as one."""
+    return reduce(CalibrationBins.merge, bins)
+
+
+def comparison(ensemble: Sequence[CaseScores], single: Sequence[CaseScores]) -> dict[str, Any]:
+    """Metrics of both, and the bootstrap interval over cases of ensemble minus best single checkpoint."""
+    metrics: dict[str, Any] = {
+        "dice_per_class": _dice_per_class(ensemble),
+        "dice_per_class_best_single": _dice_per_class(single),
+    }
+    for compute in COMPARED:
+        metrics[compute.__name__] = compute(ensemble)
+        metrics[f"{compute.__name__}_best_single"] = compute(single)
+    metrics["ensemble_minus_best_single"] = {
+        compute.__name__: _difference(compute, ensemble, single) for compute in COMPARED
+    }
+    return metrics
+
+
+def uncertainty_metrics(scores: Sequence[CaseScores]) -> dict[str, Any]:
+    """What the ensemble says of its own uncertainty, and whether it points to the bad cases."""
+    names = list(scores[0].contour_score)
+    means = {name: case_mean(case.contour_score[name] for case in scores) for name in names}
+    classes = [name for name in names if name != FOREGROUND]
+    return {
+        "predictive_entropy_bits": case_mean(case.entropy_bits for case in scores).mean,
+        "mutual_information_bits": case_mean(case.mutual_information_bits for case in scores).mean,
+        "contour_score": {name: mean._asdict() for name, mean in means.items()},
+        "contour_settings": scores[0].contour_settings,
+        "roi": f"true foreground and {ROI_PIXELS} pixels around it in its slice",
+        "uncertainty_dice_spearman": spearman(
+            [case.contour_score[FOREGROUND] for case in scores], [case.dice_mean for case in scores]
+        ),
+        "uncertainty_dice_spearman_per_class": {
+            name: spearman(
+                [case.contour_score[name] for case in scores], [case.dice[name] for case in scores]
+            )
+            for name in classes
+        },
+    }
+
+
+def rater_metrics(
+    predictions: Sequence[Prediction], cases: Sequence[Case], suffix: str = ""
+) -> dict[str, Any]:
+    """Does the entropy tell where annotators disagree? AUROC over voxels of the cases that have annotators."""
+    entropy: list[npt.NDArray[np.float32]] = []
+    differ: list[npt.NDArray[np.bool_]] = []
+    inside: list[npt.NDArray[np.bool_]] = []
+    for prediction, case in zip(predictions, cases, strict=True):
+        if case.raters is not None:
+            entropy.append(prediction.predictive_entropy.ravel())
+            differ.append(disagreement(case.raters).ravel())
+            inside.append(scope_mask(case.labels, "dilated_roi", pixels=ROI_PIXELS).ravel())
+    if not entropy:
+        return {}
+    bits, positive, roi = np.concatenate(entropy), np.concatenate(differ), np.concatenate(inside)
+    return {
+        f"rater_disagreement_auroc{suffix}": auroc(bits, positive),
+        f"rater_disagreement_auroc_roi{suffix}": auroc(bits[roi], positive[roi]),
+    }
+
+
+def _dice_per_class(scores: Sequence[CaseScores]) -> dict[str, float]:
+    return {name: case_mean(case.dice[name] for case in scores).mean for name in scores[0].dice}
+
+
+def _difference(
+    compute: Pooled, ensemble: Sequence[CaseScores], single: Sequence[CaseScores]
+) -> dict[str, Any]:
+    def statistic(drawn: npt.NDArray[np.int64]) -> float:
+        return compute([ensemble[i] for i in drawn]) - compute([single[i] for i in drawn])
+
+    return bootstrap_interval(statistic, len(ensemble), n_resamples=N_RESAMPLES)._asdict()
