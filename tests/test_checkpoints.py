@@ -513,7 +513,7 @@ def test_a_full_disk_at_any_operation_is_a_clear_error(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         disk = WatchedDisk(tmp_path, patch)
         new = save_weights(tmp_path / "b.pt", network(1))
-        n_operations = disk.n_spending
+        n_operations = disk.n_failing
     assert n_operations > 20
     for fail_at in range(n_operations):
         with monkeypatch.context() as patch:

@@ -151,16 +151,16 @@ def record_of(path: Path) -> FileRecord:
 
 
 class _ErrorKeepingFile:
-    """Remembers why a write failed: torch's archive writer forgets it and reports a position instead."""
+    """Remembers what stopped a write, also a ctrl-C: torch's archive writer forgets it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self.error: OSError | None = None
+        self.error: BaseException | None = None
 
     def write(self, data: bytes) -> int:
         try:
             return self.file.write(data)
-        except OSError as error:
+        except BaseException as error:
             self.error = self.error or error
             raise
 
@@ -173,7 +173,7 @@ def _write_pt(path: Path, state: dict[str, Tensor]) -> None:
         keeper = _ErrorKeepingFile(file)
         try:
             torch.save(state, cast(IO[bytes], keeper))
-        except (OSError, RuntimeError) as error:
+        except BaseException as error:
             raise keeper.error or error from None
 
 

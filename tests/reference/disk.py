@@ -13,13 +13,22 @@ from typing import Any
 import pytest
 
 
+def no_space() -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class WatchedDisk:
-    """Operations as (verb, file name[, new file name]); write, sync, rename, remove, mkdir."""
+    """Operations as (verb, file name[, new file name]); write, sync, rename, remove, mkdir.
+
+    Of the ``failing`` operations number ``fail_at`` raises ``error``; ``before`` is called ahead of each.
+    """
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root = root.resolve()
         self.operations: list[tuple[str, ...]] = []
         self.fail_at: int | None = None
+        self.failing = ("write", "sync", "rename")  # what a full disk may refuse
+        self.error: Callable[[], BaseException] = no_space
         self.before: Callable[[], None] = lambda: None
         self._patch_open(monkeypatch)
         # Syncs are noted and not done: what they are for, a power cut, does not happen in a test.
@@ -34,9 +43,9 @@ class WatchedDisk:
         return [operation for operation, _ in itertools.groupby(self.operations)]
 
     @property
-    def n_spending(self) -> int:
-        """How many operations a full disk could have refused."""
-        return sum(operation[0] in ("write", "sync", "rename") for operation in self.operations)
+    def n_failing(self) -> int:
+        """How many operations so far could have failed."""
+        return sum(operation[0] in self.failing for operation in self.operations)
 
     def note(self, verb: str, *paths: Any) -> None:
         resolved = [Path(path).resolve() for path in paths]
@@ -44,8 +53,8 @@ class WatchedDisk:
             return
         self.before()
         self.operations.append((verb, *(path.name if path != self.root else "." for path in resolved)))
-        if verb in ("write", "sync", "rename") and self.n_spending - 1 == self.fail_at:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if verb in self.failing and self.n_failing - 1 == self.fail_at:
+            raise self.error()
 
     def _patch(self, monkeypatch, name, verb, paths) -> None:
         original = getattr(os, name)
