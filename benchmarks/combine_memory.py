@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -48,8 +47,9 @@ def write_members(folder: Path, n_members: int, grid: tuple[int, ...]) -> None:
 
 
 def peak_mb() -> float:
-    """The most memory this process ever had resident."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    """The most memory this process ever had resident (Linux); getrusage would count the parent's too."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1e3
 
 
 def streamed(members: list[Path]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ckpt_uq.combining.contours import SlabContours
+from ckpt_uq.combining.foreground import as_foreground
 from ckpt_uq.combining.outputs import ENTROPY, MEAN_PROBS, MUTUAL_INFORMATION, SEGMENTATION, clear
 from ckpt_uq.combining.slabs import require_same_shape, slab_predictions
 from ckpt_uq.errors import DataError
@@ -31,14 +32,14 @@ class CaseScores:
     Attributes
     ----------
     scores : dict
-        Contour score of every class, mean entropy and mean mutual information, in bits; NaN where a class
-        has no contour.
-    settings : dict
-        How the contour score was computed.
+        In bits: the contour score of all foreground classes as one and of each, or of each region, and the
+        means of entropy and mutual information over the voxels. NaN where there is no contour.
+    contour_settings : dict
+        How the contour scores were computed.
     """
 
     scores: dict[str, float]
-    settings: dict[str, Any]
+    contour_settings: dict[str, Any]
 
 
 def combine_case(
@@ -172,27 +173,31 @@ class _Sums:
     """Scores of one case, on the way."""
 
     def __init__(self, n_channels: int, slice_axis: int, region_order: tuple[int, ...] | None) -> None:
-        kind, indices = (
-            ("class", range(1, n_channels)) if region_order is None else ("region", range(n_channels))
-        )
-        self._names = {index: f"contour_score_{kind}_{index}" for index in indices}
-        self._contours = SlabContours(indices, slice_axis)
+        self._classes = region_order is None
+        self._indices = range(1, n_channels) if self._classes else range(n_channels)
+        self._contours = SlabContours(self._indices, slice_axis)
+        self._foreground = SlabContours([1], slice_axis)
         self._entropy = self._information = 0.0
         self.n_voxels = 0
 
     def update(self, prediction: Prediction) -> None:
         self._contours.update(prediction)
+        if self._classes:
+            self._foreground.update(as_foreground(prediction))
         self._entropy += float(prediction.predictive_entropy.sum(dtype=np.float64))
         self._information += float(prediction.mutual_information.sum(dtype=np.float64))
         self.n_voxels += math.prod(prediction.grid)
 
     def result(self) -> CaseScores:
-        terms = {name: self._contours.terms(index) for index, name in self._names.items()}
+        kind = "class" if self._classes else "region"
+        terms = {f"{kind}_{index}": self._contours.terms(index) for index in self._indices}
+        if self._classes:
+            terms = {"foreground": self._foreground.terms(1), **terms}
         return CaseScores(
             scores={
-                **{name: of_class.volume for name, of_class in terms.items()},
+                **{f"contour_score_{name}": of_class.volume for name, of_class in terms.items()},
                 "mean_entropy_bits": self._entropy / self.n_voxels,
                 "mean_mutual_information_bits": self._information / self.n_voxels,
             },
-            settings=next(iter(terms.values())).settings,
+            contour_settings=next(iter(terms.values())).settings,
         )

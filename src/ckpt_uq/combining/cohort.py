@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -116,7 +117,8 @@ def combine_cohort(
                 progress=report,
             )
             mark_done(
-                cases / name, {"settings": settings, "scores": scored.scores, "contour": scored.settings}
+                cases / name,
+                {"settings": settings, "scores": scored.scores, "contour_settings": scored.contour_settings},
             )
         except (CkptUQError, OSError) as error:
             failed[name] = str(error)
@@ -191,10 +193,11 @@ def _paths(name: str, found: Sequence[Mapping[str, Path]], members: Sequence[str
 
 def _write_scores(path: Path, folders: Mapping[str, Path]) -> None:
     """Write one row a case, from what the cases' own files say; a score that is none is an empty cell."""
-    rows = []
-    for name, folder in folders.items():
-        done = read_done(folder) or {"scores": {}}
-        rows.append({"case": name, **done["scores"]})
+    rows = [
+        {"case": name, **done["scores"], "contour_settings": json.dumps(done["contour_settings"])}
+        for name, folder in folders.items()
+        if (done := read_done(folder)) is not None
+    ]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = io.StringIO()
     writer = csv.DictWriter(table, columns or ["case"], lineterminator="\n")

@@ -13,6 +13,15 @@ from ckpt_uq.commands import SOME_CASES_FAILED
 if TYPE_CHECKING:
     from ckpt_uq.combining.cohort import CohortOutcome
 
+EPILOG = """Examples, after nnUNetv2_predict ... --save_probabilities for each member:
+
+ckpt-uq combine fold_0 fold_1 fold_2 -o ensemble
+
+ckpt-uq combine peak_*/ -o ensemble --weights 1,1,2 --save-probs
+
+ckpt-uq combine fold_0 fold_1 -o ensemble --regions 1,2,3 --json
+"""
+
 
 def combine(
     members: Annotated[
@@ -53,17 +62,16 @@ def combine(
     Every case of the member folders is read slab by slab, so neither its size nor the number of members
     matters to memory. A case that fails does not stop the others: it is named at the end and the exit code is
     3. Called again, the command goes on with the cases that are not finished.
-
-    Example, after nnUNetv2_predict with --save_probabilities: ckpt-uq combine fold_0 fold_1 -o ensemble
     """
     from ckpt_uq.combining.cohort import combine_cohort
+    from ckpt_uq.terminal.options import numbers
 
     with _Bar() as bar:
         outcome = combine_cohort(
             members,
             out,
-            weights=_numbers(weights, "--weights", float),
-            region_order=_numbers(regions, "--regions", int),
+            weights=numbers(weights, "--weights", float),
+            region_order=numbers(regions, "--regions", int),
             slice_axis=slice_axis,
             save_probs=save_probs,
             overwrite=overwrite,
@@ -95,17 +103,6 @@ class _Bar:
 
     def show(self, case: str, done: float, n_cases: int) -> None:
         self._progress.update(self._task, description=case, completed=done, total=n_cases)
-
-
-def _numbers(text: str | None, option: str, kind: type[Any]) -> list[Any] | None:
-    if text is None:
-        return None
-    try:
-        return [kind(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(
-            f"must be numbers with commas between them, got {text!r}", param_hint=option
-        ) from None
 
 
 def _plain(outcome: CohortOutcome, out: Path) -> dict[str, Any]:
