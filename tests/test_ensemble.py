@@ -52,6 +52,15 @@ def test_weights_weigh(models, image):
     np.testing.assert_allclose(prediction.mutual_information, truth["mutual_information"], atol=2e-6)
 
 
+def test_member_labels_are_kept_on_request(models, image):
+    prediction = CheckpointEnsemble(models, labels=True).predict(image.numpy())
+    assert type(prediction.member_labels) is np.ndarray
+    assert prediction.member_labels.dtype == np.uint8
+    np.testing.assert_array_equal(prediction.member_labels, stacked(models, image).argmax(1))
+    with pytest.raises(ArgumentError, match="made with labels=True"):
+        _ = CheckpointEnsemble(models).predict(image).member_labels
+
+
 def test_arrays_come_back_as_the_kind_they_were(models, image):
     numpy_one = CheckpointEnsemble(models).predict(image.numpy())
     torch_one = CheckpointEnsemble(models).predict(image)
@@ -356,7 +365,7 @@ class StaysOnDevice(TorchDispatchMode):
 def test_nothing_leaves_the_device_before_the_last_member(models, device, outputs):
     models = [model.to(device) for model in models]
     images = torch.zeros(2, 1, 6, 5, device=device)
-    ensemble = CheckpointEnsemble(models, outputs=outputs, variance=True)
+    ensemble = CheckpointEnsemble(models, outputs=outputs, variance=True, labels=True)
     with StaysOnDevice():
         _, [several] = ensemble._accumulate([images], progress=False)
     assert [m.n_members for m in several] == [4, 4]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ckpt_uq import decomposition, moments
 from ckpt_uq.errors import ArgumentError, MemberError
-from reference.moments import ensemble, member_probs
+from reference.moments import ensemble, member_labels, member_probs
 
 OUTPUTS = st.sampled_from(["logits", "probs", "regions"])
 
@@ -67,6 +67,19 @@ def test_merge_equals_updating_in_turn(case, data):
     assert a.n_members == cut
 
 
+@given(member_outputs(), st.data())
+def test_labels_are_what_each_member_says_in_order(case, data):
+    outputs, values, weights = case
+    cut = data.draw(st.integers(0, len(values)))
+    a = folded(outputs, values[:cut], weights[:cut], labels=True, dtype=torch.float64)
+    b = folded(outputs, values[cut:], weights[cut:], labels=True, dtype=torch.float64)
+    kept = moments.merge(a, b).labels
+    assert len(kept) == len(values)
+    for label, value in zip(kept, values, strict=True):
+        assert label.dtype == torch.uint8
+        np.testing.assert_array_equal(label.numpy(), member_labels(value, outputs))
+
+
 @given(member_outputs(), st.randoms())
 def test_the_order_of_members_does_not_matter(case, random):
     outputs, values, weights = case
@@ -111,12 +124,13 @@ def test_probabilities_are_averaged_not_logits():
 
 def test_slabs_do_not_show(monkeypatch):
     values = torch.randn(3, 4, 10, 10, generator=torch.Generator().manual_seed(1))
-    whole, slabbed = moments.init(3, (4, 10, 10), variance=True), moments.init(3, (4, 10, 10), variance=True)
+    whole, slabbed = (moments.init(3, (4, 10, 10), variance=True, labels=True) for _ in range(2))
     moments.update(whole, values)
     monkeypatch.setattr(moments, "_SLAB_VOXELS", 7)
     moments.update(slabbed, values)
     for name in ("mean_prob", "mean_entropy", "scatter"):
         close(getattr(whole, name), getattr(slabbed, name).numpy(), atol=5e-7)
+    assert torch.equal(whole.labels[0], slabbed.labels[0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -188,7 +202,16 @@ def test_init_refuses_what_cannot_be():
         moments.init(1, (4,))
 
 
+def test_labels_must_fit_into_a_byte():
+    with pytest.raises(ArgumentError, match=r"room for 256 channels with outputs='logits', got 257"):
+        moments.init(257, (4,), labels=True)
+    with pytest.raises(ArgumentError, match=r"room for 8 channels with outputs='regions', got 9"):
+        moments.init(9, (4,), outputs="regions", labels=True)
+
+
 def test_merge_refuses_moments_of_another_kind():
+    with pytest.raises(ArgumentError, match="must agree in"):
+        moments.merge(moments.init(2, (4,)), moments.init(2, (4,), labels=True))
     with pytest.raises(ArgumentError, match="must agree in"):
         moments.merge(moments.init(2, (4,)), moments.init(2, (4,), outputs="probs"))
     with pytest.raises(ArgumentError, match="must agree in"):

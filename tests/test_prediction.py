@@ -66,3 +66,8 @@ def test_logits_are_refused_when_a_map_is_asked_for():
 def test_a_prediction_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Prediction.from_probs(PROBS).region_order = (1,)
+
+
+def test_from_probs_does_not_know_what_members_say():
+    with pytest.raises(ArgumentError, match="the members' own labels were not kept"):
+        _ = Prediction.from_probs(PROBS).member_labels

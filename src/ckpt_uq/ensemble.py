@@ -51,6 +51,9 @@ class CheckpointEnsemble:
         ones. 1, 2, ... by default.
     variance : bool
         Keep the variance of each probability too, for ``C * voxels`` more numbers.
+    labels : bool
+        Keep what each member says too, for one byte a voxel and member: pairwise Dice and the volume's
+        interval need it.
 
     Examples
     --------
@@ -72,6 +75,7 @@ class CheckpointEnsemble:
         weights: Sequence[float] | None = None,
         region_order: tuple[int, ...] | None = None,
         variance: bool = False,
+        labels: bool = False,
     ) -> None:
         self._source = members if isinstance(members, MemberSource) else ModelMembers(members)
         self._weights = _member_weights(weights, len(self._source))
@@ -80,6 +84,7 @@ class CheckpointEnsemble:
         self._inferer = inferer
         self._region_order = region_order
         self._variance = variance
+        self._labels = labels
 
     @classmethod
     def from_run(
@@ -233,7 +238,13 @@ class CheckpointEnsemble:
     def _init(self, out: Tensor, dtype: torch.dtype) -> EnsembleMoments:
         _, n_classes, *grid = out.shape
         return moments.init(
-            n_classes, grid, outputs=self._outputs, variance=self._variance, dtype=dtype, device=out.device
+            n_classes,
+            grid,
+            outputs=self._outputs,
+            variance=self._variance,
+            labels=self._labels,
+            dtype=dtype,
+            device=out.device,
         )
 
     def _run(self, member: Member, batch: Any) -> Tensor:

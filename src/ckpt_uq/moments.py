@@ -34,6 +34,9 @@ class EnsembleMoments:
         Mean of the members' own entropies in bits, shape S; for regions the sum of their binary entropies.
     scatter : Tensor or None
         Weighted sum of squared distances from ``mean_prob``, shape (C, \*S); kept only when asked for.
+    labels : list of Tensor or None
+        What each member says, uint8 of shape S; kept only when asked for. Its most probable class, the lowest
+        on a tie; for regions, bit k is set where region k is more probable than not.
     total_weight : float
         Sum of the members' weights.
     n_members : int
@@ -51,6 +54,7 @@ class EnsembleMoments:
     mean_prob: Tensor
     mean_entropy: Tensor
     scatter: Tensor | None = None
+    labels: list[Tensor] | None = None
     total_weight: float = 0.0
     n_members: int = 0
     outputs: Outputs = "logits"
@@ -64,13 +68,14 @@ def init(
     *,
     outputs: Outputs = "logits",
     variance: bool = False,
+    labels: bool = False,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> EnsembleMoments:
     """Moments of no members yet.
 
     Memory is ``(C + 1) * voxels`` numbers of ``dtype`` for any number of members, ``(2 C + 1) * voxels`` with
-    ``variance``.
+    ``variance``; with ``labels`` it grows by one byte a voxel and member.
 
     Examples
     --------
@@ -80,11 +85,14 @@ def init(
     (1, 0.5)
     """
     _check_classes(n_classes, outputs)
+    if labels:
+        _check_labels_fit(n_classes, outputs)
     shape = (n_classes, *grid)
     return EnsembleMoments(
         mean_prob=torch.zeros(shape, dtype=dtype, device=device),
         mean_entropy=torch.zeros(shape[1:], dtype=dtype, device=device),
         scatter=torch.zeros(shape, dtype=dtype, device=device) if variance else None,
+        labels=[] if labels else None,
         outputs=outputs,
         softmaxed=torch.tensor(False, device=device),
     )
@@ -119,17 +127,22 @@ def update(m: EnsembleMoments, output: Tensor, *, weight: float = 1.0) -> None:
     fault = torch.zeros((), dtype=m.mean_prob.dtype, device=m.mean_prob.device)
     softmaxed = torch.ones((), dtype=torch.bool, device=m.mean_prob.device)
     flat = output.detach().reshape(output.shape[0], -1)
+    spoken = None if m.labels is None else flat.new_empty(flat.shape[1], dtype=torch.uint8)
     for start in range(0, flat.shape[1], _SLAB_VOXELS):
         slab = slice(start, start + _SLAB_VOXELS)
         values = flat[:, slab].to(m.mean_prob)
         probs = _probabilities(values, m.outputs)
         entropy = _entropy(probs, m.outputs)
         _fold(probs, entropy, [t[:, slab] for t in kept], share, weight)
+        if spoken is not None:
+            spoken[slab] = _spoken(probs, m.outputs)
         fault = torch.maximum(fault, _fault(probs, entropy, m.outputs))
         if m.n_members == 0 and m.outputs == "logits":
             softmaxed &= (values.amin() >= 0) & ((values.sum(0) - 1).abs().amax() < TOLERANCE)
     if m.n_members == 0 and m.outputs == "logits" and flat.shape[1]:
         m.softmaxed = softmaxed
+    if m.labels is not None and spoken is not None:
+        m.labels.append(spoken.reshape(m.mean_entropy.shape))
     m.faults.append(fault)
     m.total_weight += weight
     m.n_members += 1
@@ -149,8 +162,8 @@ def merge(a: EnsembleMoments, b: EnsembleMoments) -> EnsembleMoments:
     """
     if _layout(a) != _layout(b):
         raise ArgumentError(
-            f"moments to merge must agree in (shape, outputs, variance), got {_layout(a)} and {_layout(b)}; "
-            "make them with the same init()"
+            f"moments to merge must agree in (shape, outputs, variance, labels), got {_layout(a)} and "
+            f"{_layout(b)}; make them with the same init()"
         )
     total = a.total_weight + b.total_weight
     share = b.total_weight / total if total else 0.0
@@ -162,6 +175,7 @@ def merge(a: EnsembleMoments, b: EnsembleMoments) -> EnsembleMoments:
         mean_prob=torch.lerp(a.mean_prob, b.mean_prob, share),
         mean_entropy=torch.lerp(a.mean_entropy, b.mean_entropy, share),
         scatter=scatter,
+        labels=None if a.labels is None or b.labels is None else a.labels + b.labels,
         total_weight=total,
         n_members=a.n_members + b.n_members,
         outputs=a.outputs,
@@ -234,8 +248,17 @@ def _fault(probs: Tensor, entropy: Tensor, outputs: Outputs) -> Tensor:
     return not_finite
 
 
-def _layout(m: EnsembleMoments) -> tuple[tuple[int, ...], Outputs, bool]:
-    return tuple(m.mean_prob.shape), m.outputs, m.scatter is not None
+def _spoken(probs: Tensor, outputs: Outputs) -> Tensor:
+    if outputs != "regions":
+        return probs.argmax(0).to(torch.uint8)
+    bits = torch.zeros(probs.shape[1], dtype=torch.uint8, device=probs.device)
+    for region, prob in enumerate(probs):
+        bits |= (prob > 0.5).to(torch.uint8) << region
+    return bits
+
+
+def _layout(m: EnsembleMoments) -> tuple[tuple[int, ...], Outputs, bool, bool]:
+    return tuple(m.mean_prob.shape), m.outputs, m.scatter is not None, m.labels is not None
 
 
 def _check_classes(n_classes: int, outputs: Outputs) -> None:
@@ -245,6 +268,15 @@ def _check_classes(n_classes: int, outputs: Outputs) -> None:
         raise ArgumentError(
             f"outputs={outputs!r} needs at least two classes, got {n_classes} channel; pass "
             "outputs='regions' for a model with one logit"
+        )
+
+
+def _check_labels_fit(n_classes: int, outputs: Outputs) -> None:
+    most = 8 if outputs == "regions" else 256
+    if n_classes > most:
+        raise ArgumentError(
+            f"labels=True keeps one byte a voxel, which has room for {most} channels with "
+            f"outputs={outputs!r}, got {n_classes}; leave labels out"
         )
 
 

@@ -136,6 +136,20 @@ class Prediction:
         r"""Variance of each class probability over the members, shape (C, \*S); needs ``variance=True``."""
         return self.give_back(decomposition.variance(self.moments))
 
+    @cached_property
+    def member_labels(self) -> Any:
+        r"""What each member says, shape (M, \*S), uint8; needs ``labels=True``.
+
+        The member's most probable class, the lowest on a tie. For regions, which may overlap, a number whose
+        bit k is set where region k is more probable than not.
+        """
+        if not self.moments.labels:
+            raise ArgumentError(
+                "the members' own labels were not kept; predict with a CheckpointEnsemble made with "
+                "labels=True"
+            )
+        return self.give_back(torch.stack(self.moments.labels))
+
     def _labels(self) -> Tensor:
         probs = self.moments.mean_prob
         if self.region_order is None:

@@ -13,6 +13,13 @@ def member_probs(output, outputs):
     return expit(np.asarray(output, np.float64)) if outputs == "regions" else np.asarray(output, np.float64)
 
 
+def member_labels(output, outputs):
+    probs = member_probs(output, outputs)
+    if outputs == "regions":
+        return sum(2**k * (region > 0.5) for k, region in enumerate(probs))
+    return probs.argmax(axis=0)
+
+
 def bits(probs, outputs):
     if outputs == "regions":
         return entropy(np.stack([probs, 1 - probs]), base=2, axis=0).sum(axis=0)
