@@ -17,7 +17,7 @@ endif
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  ARGS="..." reaches the command behind demo, test, test-slow and bench'
+	@echo '  ARGS="..." reaches the command behind demo, test, test-slow and bench's training'
 
 demo: $(VENV)/.core ## train a small U-Net, ensemble its checkpoints, write out/demo/
 	$(BIN)/ckpt-uq demo $(ARGS)
@@ -43,7 +43,9 @@ lint: $(VENV)/.lint ## ruff and mypy --strict
 docs: $(VENV)/.docs ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/.core ## rerun the measurements behind the README's table
+bench: $(VENV)/.core ## rerun every measurement: benchmarks/results/ and the README's table
+	$(BIN)/python benchmarks/ensemble_memory.py
+	$(BIN)/python benchmarks/combine_memory.py
 	$(BIN)/python benchmarks/hippocampus.py $(ARGS)
 
 clean: ## remove everything that make has made

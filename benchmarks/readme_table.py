@@ -71,7 +71,7 @@ def section(runs: Sequence[dict[str, Any]]) -> str:
         f"Hippocampus MR (Medical Segmentation Decathlon): {cases['train']} cases to train, "
         f"{cases['selection']} to select checkpoints, {cases['test']} to\ntest once; a small 2D U-Net, "
         f"{first['settings']['n_epochs']} epochs. Means over {len(runs)} seeds ({members} members).\n"
-        "Differences are ensemble minus best single checkpoint, with 95 % bootstrap intervals over test cases.\n"
+        "Differences: ensemble minus best single checkpoint, 95 % bootstrap intervals over test cases.\n"
         f"\n{table(runs)}"
     )
 
