@@ -17,7 +17,7 @@ endif
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  ARGS="..." reaches the command behind demo, test, test-slow and bench's training'
+	@echo '  ARGS="..." reaches the command behind demo, test, test-slow and the training of bench'
 
 demo: $(VENV)/.core ## train a small U-Net, ensemble its checkpoints, write out/demo/
 	$(BIN)/ckpt-uq demo $(ARGS)
