@@ -43,7 +43,7 @@ lint: $(VENV)/.lint ## ruff and mypy --strict
 docs: $(VENV)/.docs ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/.core ## rerun every measurement: benchmarks/results/ and the README's table
+bench: $(VENV)/.core ## rerun every measurement: benchmarks/results/, README.md
 	$(BIN)/python benchmarks/ensemble_memory.py
 	$(BIN)/python benchmarks/combine_memory.py
 	$(BIN)/python benchmarks/hippocampus.py $(ARGS)
