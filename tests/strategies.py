@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
+from ckpt_uq.cycles import Cycles
+
 DENORMAL = 5e-324
 
 
@@ -38,3 +40,18 @@ def masks(draw, min_side=0, max_side=7):
     shape = draw(st.tuples(*[st.integers(min_side, max_side)] * 3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     return rng.random(shape) < draw(st.sampled_from([0.0, 0.05, 0.5, 0.95, 1.0]))
+
+
+@st.composite
+def any_cycles(draw, max_length=50, max_n=5, max_end=500):
+    """Cycles with and without an end, some cut short."""
+    lengths = draw(st.lists(st.integers(1, max_length), min_size=1, max_size=max_n))
+    cycles = Cycles(tuple(lengths), draw(st.none() | st.integers(1, 5)))
+    if draw(st.booleans()):
+        cycles = cycles.until(draw(st.integers(1, max_end if cycles.end is None else cycles.end)))
+    return cycles
+
+
+def times():
+    """Training times in epochs, whole and fractional, as ints and floats."""
+    return st.integers(0, 2000) | st.floats(0, 2000) | st.fractions(0, 2000, max_denominator=64).map(float)

@@ -16,6 +16,7 @@ from ckpt_uq.cycles import PAPER_CYCLES, Cycles, cycle_at, cycles_ending_at, geo
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.peaks import Decision, Peaks, PeakSelector, Snapshot, select_peaks
 from reference import selection as reference
+from strategies import any_cycles
 
 SCORES = st.one_of(
     st.sampled_from([0.1, 0.2, 0.3, 0.5, math.nan]),  # ties and plateaus
@@ -25,18 +26,9 @@ SCORES = st.one_of(
 
 
 @st.composite
-def any_cycles(draw) -> Cycles:
-    lengths = draw(st.lists(st.integers(1, 12), min_size=1, max_size=4))
-    cycles = Cycles(tuple(lengths), draw(st.none() | st.integers(1, 3)))
-    if draw(st.booleans()):
-        cycles = cycles.until(draw(st.integers(1, 60 if cycles.end is None else cycles.end)))
-    return cycles
-
-
-@st.composite
 def any_rule(draw) -> dict:
     return {
-        "cycles": draw(any_cycles()),
+        "cycles": draw(any_cycles(max_length=12, max_n=4, max_end=60)),
         "k": draw(st.integers(1, 4)),
         "window": float(draw(st.sampled_from(WINDOWS))),
         "min_gain": draw(st.sampled_from([None, 0.0, 0.1, 0.25, -0.1])),

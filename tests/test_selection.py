@@ -95,7 +95,7 @@ def test_three_lines_in_a_training_loop(tmp_path):
     assert [s.epoch for s in run.members] == [2, 3, 6, 7]
     for snapshot in run.members:
         lr, state = trained[snapshot.epoch]
-        assert snapshot.lr == lr
+        assert snapshot.lr == lr <= 0.05  # of the annealed half, never of a restart
         loaded = load_weights(run.path_of(snapshot), expected=snapshot.record)
         assert all(torch.equal(loaded[name], state[name]) for name in state)
     assert [entry.lr for entry in run.history] == [lr for lr, _ in trained.values()]
@@ -429,6 +429,14 @@ def test_a_replayed_epoch_has_its_new_weights(tmp_path):
     (member,) = read_run(tmp_path).members
     assert (member.epoch, member.score) == (3, 0.9)
     assert load_weights(tmp_path / member.file, expected=member.record)["w"].tolist() == [7.0]
+
+
+@pytest.mark.parametrize("epoch", [-1, 1.5, None])
+def test_a_run_is_rewound_to_epochs_only(tmp_path, epoch):
+    selector = record(PeakCheckpointSelector(tmp_path, **SETTINGS))
+    with pytest.raises(ArgumentError, match=f"epoch must be an integer >= 0, got {epoch}"):
+        selector.rewind(epoch)
+    assert_selected(tmp_path, dict(enumerate(HISTORY)), **SETTINGS)
 
 
 @pytest.mark.parametrize("reload", [True, False])

@@ -57,7 +57,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def let_it_work(process: multiprocessing.Process, folder: Path, n_manifests: int, seconds: float) -> None:
-    """Wait for some manifests to be written, or the end, and a little longer: anywhere between two of them."""
+    """Wait for some manifests to be written, or the end, and a little longer: anywhere between two."""
     seen = set()
     while process.is_alive() and len(seen) < n_manifests:
         with contextlib.suppress(FileNotFoundError):

@@ -142,7 +142,7 @@ class PeakCheckpointSelector(PeakSelector):
     def rewind(self, epoch: int) -> tuple[Snapshot, ...]:
         """Forget every epoch from ``epoch`` on, on disk too, before training that resumes there."""
         self._refuse_books_alone()
-        if epoch > self.last_epoch:
+        if integer("epoch", epoch, at_least=0) > self.last_epoch:
             return ()
         with self._all_or_nothing():
             dropped = super().rewind(epoch)
