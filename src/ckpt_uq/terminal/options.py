@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ckpt_uq.cycles import Cycles
 
 Number = TypeVar("Number", int, float)
+Word = TypeVar("Word", bound=str)
 
 
 def numbers(text: str | None, option: str, kind: type[Number]) -> list[Number] | None:
@@ -54,3 +55,17 @@ def output_file(path: Path, option: str, suffixes: tuple[str, ...]) -> Path:
     if not path.parent.is_dir():
         raise typer.BadParameter(f"must lie in a folder that exists, got {path}", param_hint=option)
     return path
+
+
+def choice(text: str, option: str, allowed: tuple[Word, ...]) -> Word:
+    """One of the words that an option may be.
+
+    Examples
+    --------
+    >>> choice("min", "--mode", ("max", "min"))
+    'min'
+    """
+    for word in allowed:
+        if word == text:
+            return word
+    raise typer.BadParameter(f"must be one of {', '.join(allowed)}, got {text!r}", param_hint=option)

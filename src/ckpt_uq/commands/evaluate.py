@@ -1,0 +1,93 @@
+"""``ckpt-uq evaluate``: predictions against labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ckpt_uq.commands import SOME_CASES_FAILED
+
+EPILOG = """Examples:
+
+ckpt-uq evaluate predictions labels/ -o predictions
+
+ckpt-uq evaluate predictions labels/ -o scored --classes kidney,tumour,cyst --roi-pixels 8 --json
+"""
+
+
+def evaluate(
+    context: typer.Context,
+    predictions: Annotated[
+        Path, typer.Argument(metavar="PREDICTIONS", help="What predict or combine wrote: cases/NAME/.")
+    ],
+    labels: Annotated[
+        Path, typer.Argument(metavar="LABELS", help="Folder of labels, NAME.nii.gz for every case.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="Gets metrics.json, scores.csv, calibration_bins.json; may be PREDICTIONS."
+        ),
+    ],
+    classes: Annotated[
+        str | None, typer.Option(help="Names of the labels 1, 2, ..., as in kidney,tumour,cyst.")
+    ] = None,
+    roi_pixels: Annotated[
+        int, typer.Option(min=0, help="The region of interest is the true foreground and so far around it.")
+    ] = 4,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON object.")] = False,
+) -> None:
+    """Compare predictions with labels: Dice, calibration, and whether the uncertainty points to bad cases.
+
+    Calibration (ECE) needs the mean probabilities of every case, which --save-probs of predict and combine
+    writes; without them Dice and the scores remain. A case that fails is left out and named, and the exit
+    code is 3. Every call starts anew, so that no number is of other labels than these.
+    """
+    from ckpt_uq.evaluating.cohort import evaluate_cohort
+    from ckpt_uq.terminal.outcome import name_failures
+    from ckpt_uq.terminal.progress import CaseBar
+
+    with CaseBar() as bar:
+        done = evaluate_cohort(
+            predictions,
+            labels,
+            out,
+            classes=None if classes is None else classes.split(","),
+            roi_pixels=roi_pixels,
+            progress=bar.show,
+        )
+    name_failures(done.failed, context)
+    if done.without_prediction:
+        names = ", ".join(done.without_prediction[:5])
+        typer.echo(f"{len(done.without_prediction)} labels have no prediction, as {names}", err=True)
+    typer.echo(json.dumps(done.metrics, indent=2) if as_json else _text(done.metrics, out))
+    if done.failed:
+        raise typer.Exit(SOME_CASES_FAILED)
+
+
+def _text(metrics: Mapping[str, Any], out: Path) -> str:
+    per_class = ", ".join(f"{name} {_number(dice)}" for name, dice in metrics["dice_per_class"].items())
+    ece = (
+        metrics["calibration"]
+        if metrics["ece_percent"] is None
+        else f"ECE {_number(metrics['ece_percent'])} %, {_number(metrics['ece_roi_percent'])} % around the "
+        "foreground"
+    )
+    by_score = metrics["uncertainty_dice_spearman_by_score"]
+    rho = ", ".join(f"{name} {_number(value)}" for name, value in by_score.items())
+    return "\n".join(
+        [
+            f"{metrics['n_cases']} cases: {out}",
+            f"Dice {_number(metrics['dice_mean'])} ({per_class})",
+            ece,
+            f"Spearman of uncertainty and Dice: {rho or 'no scores.csv beside the predictions'}",
+        ]
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

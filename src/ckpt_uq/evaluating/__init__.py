@@ -1,0 +1,1 @@
+"""Predictions on disk against labels on disk."""

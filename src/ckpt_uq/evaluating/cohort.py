@@ -1,0 +1,215 @@
+"""All predicted cases against their labels: metrics, scores, calibration bins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ckpt_uq.calibration.bins import CalibrationBins
+from ckpt_uq.case_folder import DONE
+from ckpt_uq.cohort import SCORES, Progress
+from ckpt_uq.errors import CkptUQError, DataError
+from ckpt_uq.evaluating.case import CaseEvaluation, evaluate_case
+from ckpt_uq.evaluating.predictions import find_labels, find_predictions
+from ckpt_uq.evaluation.case_mean import case_mean
+from ckpt_uq.evaluation.spearman import spearman
+from ckpt_uq.io.json_file import without_nan, write_json
+from ckpt_uq.io.scores_csv import read_scores, write_scores
+
+METRICS = "metrics.json"
+BINS = "calibration_bins.json"
+
+NO_CALIBRATION = "no calibration: not every case has mean_probs.npz; predict or combine with --save-probs"
+
+Row = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out.
+
+    Attributes
+    ----------
+    metrics : dict
+        As written to ``metrics.json``, plain.
+    failed : dict
+        What went wrong, by case.
+    without_prediction : tuple of str
+        Labels that no prediction belongs to.
+    """
+
+    metrics: dict[str, Any]
+    failed: dict[str, Exception]
+    without_prediction: tuple[str, ...]
+
+
+def evaluate_cohort(
+    predictions: str | Path,
+    labels: str | Path,
+    out: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    roi_pixels: int = 4,
+    progress: Progress = lambda case, done, n_cases: None,
+) -> Evaluation:
+    """Compare predictions with labels; write ``metrics.json``, ``scores.csv``, ``calibration_bins.json``.
+
+    Dice is averaged over cases, class by class and of their means; calibration is pooled over the voxels of
+    all cases. A case that fails is left out and named.
+
+    Parameters
+    ----------
+    predictions : path
+        Holds ``cases/NAME/``, and ``scores.csv`` with the uncertainty of each case, which is carried over.
+    labels : path
+        Holds NAME.nii.gz, or another format of volumes, for every case.
+    out : path
+        Gets the three files; may be `predictions`.
+    classes : sequence of str, optional
+        Names of the foreground classes, label 1 first.
+    roi_pixels : int
+        The region of interest is the labelled foreground and this many steps around it in its slice.
+    progress : callable
+        See :func:`~ckpt_uq.cohort.run_cohort`.
+
+    Raises
+    ------
+    DataError
+        There are no predictions, or `out` cannot be written to.
+    """
+    cases = find_predictions(predictions)
+    truths = find_labels(labels, cases)
+    out = _folder(Path(out))
+    marks = any((folder / DONE).is_file() for folder in cases.values())
+    evaluated: dict[str, CaseEvaluation] = {}
+    failed: dict[str, Exception] = {}
+    for index, (name, folder) in enumerate(cases.items()):
+        progress(name, index, len(cases))
+        try:
+            if name not in truths:
+                raise DataError(f"labels must hold {name}, found none in {labels}")
+            evaluated[name] = evaluate_case(
+                folder, truths[name], classes=classes, roi_pixels=roi_pixels, finished_have_marks=marks
+            )
+        except (CkptUQError, OSError) as error:
+            failed[name] = error
+        progress(name, index + 1, len(cases))
+    said = _said(Path(predictions) / SCORES)
+    rows = {name: {**said.get(name, {}), **case.scores} for name, case in evaluated.items()}
+    metrics = _metrics(evaluated, rows, roi_pixels)
+    metrics = {"predictions": str(predictions), "labels": str(labels), **metrics, "failed": list(failed)}
+    write_scores(out / SCORES, rows)
+    _write_bins(out / BINS, evaluated)
+    write_json(out / METRICS, metrics)
+    return Evaluation(without_nan(metrics), failed, tuple(sorted(truths.keys() - cases.keys())))
+
+
+def _folder(out: Path) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"out must be a folder that can be written to, got {out}: {error.strerror}"
+        ) from error
+    return out
+
+
+def _said(path: Path) -> dict[str, dict[str, float]]:
+    """The uncertainty that the predictions came with; nothing of an earlier evaluation."""
+    if not path.is_file():
+        return {}
+    rows = read_scores(path)
+    return {
+        case: {name: value for name, value in row.items() if not name.startswith(("dice_", "ece_"))}
+        for case, row in rows.items()
+    }
+
+
+def _metrics(
+    evaluated: Mapping[str, CaseEvaluation], rows: Mapping[str, Row], roi_pixels: int
+) -> dict[str, Any]:
+    classes = list(dict.fromkeys(name for case in evaluated.values() for name in case.dice))
+    dice = {name: case_mean(case.dice.get(name, math.nan) for case in evaluated.values()) for name in classes}
+    scores = _columns(rows)
+    contours = {name: case_mean(v) for name, v in scores.items() if name.startswith("contour_score_")}
+    agreement = {name: spearman(values, scores["dice_mean"]) for name, values in _uncertainty(scores).items()}
+    return {
+        "n_cases": len(evaluated),
+        "classes": classes,
+        "dice_mean": case_mean(scores.get("dice_mean", [])).mean,
+        "dice_per_class": {name: mean.mean for name, mean in dice.items()},
+        "dice_n_nan": {name: mean.n_nan for name, mean in dice.items()},
+        **_calibration(evaluated, roi_pixels),
+        "contour_score": {
+            name.removeprefix("contour_score_"): mean._asdict() for name, mean in contours.items()
+        },
+        "predictive_entropy_bits": case_mean(scores.get("mean_entropy_bits", [])).mean,
+        "mutual_information_bits": case_mean(scores.get("mean_mutual_information_bits", [])).mean,
+        "uncertainty_dice_spearman": next(iter(agreement.values()), math.nan),
+        "uncertainty_dice_spearman_by_score": agreement,
+    }
+
+
+def _columns(rows: Mapping[str, Row]) -> dict[str, list[float]]:
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    return {name: [row.get(name, math.nan) for row in rows.values()] for name in names}
+
+
+def _uncertainty(scores: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """The scores of uncertainty, contour scores first."""
+    known = ("contour_score", "mean_entropy", "mean_mutual_information")
+    return {name: scores[name] for start in known for name in scores if name.startswith(start)}
+
+
+def _calibration(evaluated: Mapping[str, CaseEvaluation], roi_pixels: int) -> dict[str, Any]:
+    scopes = _bins_by_scope(evaluated)
+    if not scopes:
+        return {"ece_percent": math.nan, "ece_roi_percent": math.nan, "calibration": NO_CALIBRATION}
+    pooled = {scope: reduce(CalibrationBins.merge, bins.values()) for scope, bins in scopes.items()}
+    return {
+        "ece_percent": 100 * pooled["all"].ece(),
+        "ece_roi_percent": 100 * pooled["dilated_roi"].ece(),
+        "calibration": f"top label, {pooled['all'].n_bins} bins, pooled over the voxels of all cases",
+        "roi": f"true foreground and {roi_pixels} pixels around it in its slice",
+    }
+
+
+def _bins_by_scope(evaluated: Mapping[str, CaseEvaluation]) -> dict[str, dict[str, CalibrationBins]]:
+    """Bins by scope and case; none unless every case has them, so that all numbers are of the same cases."""
+    all_bins = {name: case.bins for name, case in evaluated.items() if case.bins is not None}
+    if not all_bins or len(all_bins) < len(evaluated):
+        return {}
+    scopes = next(iter(all_bins.values()))
+    return {scope: {name: bins[scope] for name, bins in all_bins.items()} for scope in scopes}
+
+
+def _write_bins(path: Path, evaluated: Mapping[str, CaseEvaluation]) -> None:
+    """Write the bins by case, so that cases can be drawn again without the volumes."""
+    scopes = _bins_by_scope(evaluated)
+    if not scopes:
+        path.unlink(missing_ok=True)
+        return
+    write_json(
+        path,
+        {
+            "scopes": {
+                scope: {case: _sums(bins) for case, bins in by_case.items()}
+                for scope, by_case in scopes.items()
+            }
+        },
+    )
+
+
+def _sums(bins: CalibrationBins) -> dict[str, list[float]]:
+    points = bins.reliability()
+    return {
+        "count": points.count.tolist(),
+        "confidence": np.nan_to_num(points.confidence * points.count).tolist(),
+        "hits": np.nan_to_num(points.accuracy * points.count).tolist(),
+    }

@@ -1,0 +1,1 @@
+"""Images on disk in, maps and scores on the images' own grids out."""
