@@ -48,7 +48,7 @@ def weights(epoch: int) -> dict[str, torch.Tensor]:
 def record(selector: PeakCheckpointSelector, history=HISTORY, start: int = 0) -> PeakCheckpointSelector:
     for epoch, score in enumerate(history):
         if epoch >= start:
-            selector.step(epoch, score, weights(epoch), lr=0.1 / (epoch + 1))
+            selector.step(epoch, score, weights(epoch), lr=torch.tensor(0.1))
     return selector
 
 
@@ -377,6 +377,14 @@ def test_bad_arguments_are_named_and_change_nothing(tmp_path, arguments, message
     assert (tmp_path / MANIFEST).read_bytes() == before
     record(selector, start=3)
     assert_selected(tmp_path, dict(enumerate(HISTORY)), **SETTINGS)
+
+
+def test_a_bad_argument_of_a_replayed_epoch_does_not_rewind(tmp_path):
+    selector = record(PeakCheckpointSelector(tmp_path, **SETTINGS))
+    for score, lr in ((None, 0.1), (0.5, math.inf)):
+        with pytest.raises(ArgumentError):
+            selector.step(3, score, weights(3), lr=lr)
+        assert_selected(tmp_path, dict(enumerate(HISTORY)), **SETTINGS)
 
 
 # --- resume, replay, close ------------------------------------------------------------------------------

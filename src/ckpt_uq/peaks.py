@@ -256,7 +256,7 @@ class PeakSelector:
         score : float
             Validation score; NaN or infinite: none, such an epoch is never saved.
         """
-        epoch, value = integer("epoch", epoch, at_least=0), _score(score)
+        epoch, value = integer("epoch", epoch, at_least=0), as_score(score)
         cycle = self.rule.cycle(epoch)
         before = dict(self._held)
         self._forget(epoch)
@@ -325,10 +325,11 @@ class PeakSelector:
 def scores_by_epoch(history: History) -> dict[int, float]:
     """Return the scores of a history by epoch, as floats."""
     pairs = history.items() if isinstance(history, Mapping) else enumerate(history)
-    return {integer("epoch", epoch, at_least=0): _score(score) for epoch, score in pairs}
+    return {integer("epoch", epoch, at_least=0): as_score(score) for epoch, score in pairs}
 
 
-def _score(score: SupportsFloat) -> float:
+def as_score(score: SupportsFloat) -> float:
+    """Return a validation score as a float, or say what it must be."""
     try:
         return float(score)
     except (TypeError, ValueError):

@@ -21,7 +21,7 @@ from ckpt_uq.cycles import Cycles, integer
 from ckpt_uq.errors import ArgumentError, CheckpointError, ManifestError
 from ckpt_uq.io.atomic import temporaries_in
 from ckpt_uq.manifest import MANIFEST, Recorded, RunManifest, SavedSnapshot, read_run, write_run
-from ckpt_uq.peaks import Decision, Peaks, PeakSelector, Snapshot, select_peaks
+from ckpt_uq.peaks import Decision, Peaks, PeakSelector, Snapshot, as_score, select_peaks
 from ckpt_uq.weights import stored_bytes
 
 __all__ = [
@@ -101,7 +101,7 @@ class PeakCheckpointSelector(PeakSelector):
         epoch: int,
         score: SupportsFloat,
         model: nn.Module | Mapping[str, Tensor],
-        lr: float | None = None,
+        lr: SupportsFloat | None = None,
     ) -> Decision:
         """Record an epoch, write its weights if it is a candidate, and remove those that fell out.
 
@@ -124,15 +124,15 @@ class PeakCheckpointSelector(PeakSelector):
         CheckpointError
             If the weights are not finite, or the disk is full or fails.
         """
-        epoch = integer("epoch", epoch, at_least=0)
-        if lr is not None and not math.isfinite(lr):
-            raise ArgumentError(f"lr must be finite, got {lr}; leave it out if it is not known")
-        self._refuse_books_alone()
+        epoch, value = integer("epoch", epoch, at_least=0), as_score(score)
+        rate = None if lr is None else float(lr)
+        if rate is not None and not math.isfinite(rate):
+            raise ArgumentError(f"lr must be finite, got {rate}; leave it out if it is not known")
         self.rewind(epoch)
         self._prepare(model)
         with self._all_or_nothing():
-            decision = self.update(epoch, score)
-            self._lrs[epoch] = None if lr is None else float(lr)
+            decision = self.update(epoch, value)
+            self._lrs[epoch] = rate
             if decision.save:
                 name = f"snapshot-{epoch:04d}.pt"
                 self._files[epoch] = name, save_weights(self.run_dir / name, model, dtype=self.dtype)
