@@ -11,7 +11,7 @@ import pytest
 PACKAGE = "ckpt_uq"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
-GROUND = ("_version", "errors", "arrays", "probabilities", "kernels", "io")
+GROUND = ("_version", "errors", "arrays", "probabilities", "named_function", "spacing", "kernels", "io")
 """Stand under all; import nobody but each other."""
 
 CHAIN = (
@@ -21,6 +21,8 @@ CHAIN = (
     "checkpoints",
     "peaks",
     "choices",
+    "plan",
+    "verdicts",
     "manifest",
     "selection",
     "members",
@@ -32,9 +34,14 @@ CHAIN = (
     "scores",
     "calibration",
     "evaluation",
+    "case_folder",
+    "cohort",
     "combining",
+    "predicting",
+    "evaluating",
     "report",
     "demo",
+    "terminal",
     "commands",
     "cli",
 )
