@@ -55,6 +55,7 @@ clean: ## remove everything that make has made
 # A changed dependency starts from an empty environment, so that nothing survives which is no longer asked for.
 $(VENV)/.core: pyproject.toml constraints.txt hatch_build.py
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and "Python 3.11 to 3.13 is needed, this is " + sys.version)'
+	@echo 'making $(VENV): a minute or two, mostly torch'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(INSTALL) --editable .
 	touch $@
