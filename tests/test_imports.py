@@ -17,6 +17,7 @@ import pytest
 import ckpt_uq
 
 HEAVY = {
+    "jinja2",
     "lightning",
     "matplotlib",
     "monai",
