@@ -17,8 +17,8 @@ def demo(
     data: Annotated[
         str | None,
         typer.Option(
-            help="phantom (made on the fly, the default), hippocampus or kits-slices (from the folder that the "
-            "environment variable CKPT_UQ_DATA names), phantom-tiny (seconds; its numbers mean nothing)."
+            help="phantom (made on the fly, the default), hippocampus or kits-slices (from the folder that "
+            "CKPT_UQ_DATA names in the environment), phantom-tiny (seconds; its numbers mean nothing)."
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Gets everything.")] = Path("out/demo"),
@@ -39,8 +39,8 @@ def demo(
 ) -> None:
     """Train a small U-Net with warm restarts, ensemble the peaks of its cycles, and look at the uncertainty.
 
-    Writes the run folder, maps of the test cases as NIfTI, scores.csv, metrics.json and figures. On two cores the
-    phantom takes about two and a half minutes. Ctrl-C leaves a state that --resume goes on with.
+    Writes the run folder, maps of the test cases as NIfTI, scores.csv, metrics.json and figures. The phantom
+    takes some three minutes on two cores. Ctrl-C leaves a state that --resume goes on with.
 
     Examples: ckpt-uq demo
 

@@ -76,7 +76,7 @@ def split_cases(cases: Sequence[Case], sizes: SplitSizes, seed: int) -> CaseSpli
     n_test = len(cases) - int(ends[-1]) if sizes.test is None else sizes.test
     if n_test < 1 or ends[-1] + n_test > len(cases):
         raise DataError(
-            f"the split needs {int(ends[-1]) + max(n_test, 1)} cases, found {len(cases)}; is the data complete?"
+            f"cases must number {int(ends[-1]) + max(n_test, 1)} or more, got {len(cases)}; complete the data"
         )
     order = np.random.default_rng(seed).permutation(len(cases))[: ends[-1] + n_test]
     train, selection, calibration, test = (

@@ -21,7 +21,7 @@ KIDNEY_CLASSES = ("kidney", "tumour", "cyst")
 
 @dataclass(frozen=True)
 class Expected:
-    """Where a number of metrics.json must lie for the data to be worth a demonstration; `key` is its path there."""
+    """Where a number must lie for the data to be worth a demonstration; `key` is its path in metrics.json."""
 
     key: tuple[str, ...]
     low: float

@@ -102,7 +102,8 @@ def _require_empty(out: Path) -> None:
     found = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
     if found:
         raise ArgumentError(
-            f"out must be empty or hold a run of the demo, {out} holds {', '.join(found[:3])}; choose another --out"
+            f"out must be empty or hold a run of the demo, {out} holds "
+            f"{', '.join(found[:3])}; choose another --out"
         )
 
 

@@ -95,7 +95,7 @@ def uncertainty_metrics(scores: Sequence[CaseScores]) -> dict[str, Any]:
 def rater_metrics(
     predictions: Sequence[Prediction], cases: Sequence[Case], suffix: str = ""
 ) -> dict[str, Any]:
-    """Does the entropy tell where annotators disagree? AUROC over voxels of the cases that have annotators."""
+    """Does the entropy tell where annotators disagree? AUROC over the voxels of cases that have them."""
     entropy: list[npt.NDArray[np.float32]] = []
     differ: list[npt.NDArray[np.bool_]] = []
     inside: list[npt.NDArray[np.bool_]] = []

@@ -15,7 +15,7 @@ import numpy as np
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.demo.cases import Case
 from ckpt_uq.demo.scoring import FOREGROUND, CaseScores
-from ckpt_uq.demo.training import TrainingLog
+from ckpt_uq.demo.state import TrainingLog
 from ckpt_uq.io.atomic import write_bytes_atomic
 from ckpt_uq.io.nifti import write_volume
 from ckpt_uq.io.volume import Volume

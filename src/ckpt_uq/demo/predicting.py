@@ -25,7 +25,7 @@ def predict_cases(
     epochs: Sequence[int] | None = None,
     advance: Advance = lambda remark: None,
 ) -> list[Prediction]:
-    """Predict cases, each on its own grid (z, y, x), with the snapshots of these epochs or all that were kept."""
+    """Predict cases on their own grids (z, y, x), with the snapshots of these epochs or all kept."""
     ensemble = CheckpointEnsemble.from_run(run_dir, model, epochs=epochs, inferer=dataset.slicewise)
     predictions: list[Prediction] = []
     for start in range(0, len(cases), CASES_AT_ONCE):

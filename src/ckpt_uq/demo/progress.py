@@ -13,7 +13,7 @@ class Progress(Protocol):
     """Something that shows stages of work."""
 
     def stage(self, name: str, total: int, done: int = 0) -> AbstractContextManager[Advance]:
-        """Open a stage of `total` steps, `done` of them before; call what it gives after each step with a remark."""
+        """Open a stage of `total` steps, `done` of them before; call what it gives after each other."""
 
 
 class Silent:

@@ -21,7 +21,8 @@ from ckpt_uq.demo.metrics import comparison, pooled_bins, rater_metrics, uncerta
 from ckpt_uq.demo.predicting import predict_cases
 from ckpt_uq.demo.progress import Progress, Silent
 from ckpt_uq.demo.scoring import CaseScores, score_case
-from ckpt_uq.demo.training import TrainingLog, train
+from ckpt_uq.demo.state import TrainingLog
+from ckpt_uq.demo.training import train
 from ckpt_uq.demo.unet import SmallUNet
 from ckpt_uq.manifest import RunManifest, SavedSnapshot, read_run
 from ckpt_uq.prediction import Prediction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -37,20 +38,19 @@ class Slicewise:
         n_volumes, _, n_slices, *plane = volumes.shape
         slices = self.reduced(volumes.transpose(1, 2).flatten(0, 1))
         rows, columns = slices.shape[-2:]
-        logits = network(self.padded(slices))[..., :rows, :columns]
+        logits: Tensor = network(self.padded(slices))[..., :rows, :columns]
         if self.factor > 1:
             logits = F.interpolate(logits, size=plane, mode="bilinear", align_corners=False)
-        return logits.unflatten(0, (n_volumes, n_slices)).transpose(1, 2)
+        return logits.reshape(n_volumes, n_slices, *logits.shape[1:]).transpose(1, 2)
 
     def reduced(self, slices: Tensor) -> Tensor:
         """Slices (N, 1, y, x) averaged in blocks of ``factor`` pixels."""
         return F.avg_pool2d(slices, self.factor, ceil_mode=True) if self.factor > 1 else slices
 
     def padded(self, slices: Tensor) -> Tensor:
-        """Slices (N, 1, y, x) continued at the far edges to the training grid, or to a multiple of 8 beyond it."""
-        missing = [
-            max(least, -(-n // MULTIPLE) * MULTIPLE) - n for n, least in zip(slices.shape[-2:], self.grid)
-        ]
+        """Slices (N, 1, y, x) continued at the far edges to the training grid, or a multiple of 8 beyond."""
+        sizes = zip(slices.shape[-2:], self.grid, strict=True)
+        missing = [max(least, math.ceil(n / MULTIPLE) * MULTIPLE) - n for n, least in sizes]
         return F.pad(slices, (0, missing[1], 0, missing[0]), mode="replicate")
 
     def training_pairs(

@@ -66,7 +66,7 @@ def train(
             generator = Generator().manual_seed(hash_of(seed, epoch))
             log.loss.append(train_epoch(model, optimizer, images, labels, dataset, generator))
             dice = selection_dice(model, split.selection, dataset)
-            selector.step(epoch, dice, model, lr=schedule.get_last_lr()[0])
+            selector.step(epoch, dice, model, lr=optimizer.param_groups[0]["lr"])
             schedule.step()
             log.seconds.append(perf_counter() - start)
             save_state(state_path, model, optimizer, log)

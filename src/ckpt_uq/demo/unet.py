@@ -37,10 +37,9 @@ class SmallUNet(nn.Module):
             nn.ConvTranspose2d(a, b, kernel_size=2, stride=2) for a, b in zip(coarser, finer, strict=True)
         )
         self.merge = nn.ModuleList(_block(2 * b, b) for b in finer)
-        self.head = nn.Conv2d(widths[0], n_classes, kernel_size=1)
-        with torch.no_grad():
-            # Most pixels are background: without this the Dice loss spends the first cycle unlearning its masses.
-            self.head.bias[:] = torch.tensor([BACKGROUND_BIAS, *[0.0] * (n_classes - 1)])
+        self.head = nn.Conv2d(widths[0], n_classes, kernel_size=1, bias=False)
+        # Most pixels are background: without this the Dice loss spends the first cycle on finding out.
+        self.bias = nn.Parameter(torch.tensor([BACKGROUND_BIAS, *[0.0] * (n_classes - 1)])[:, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, n_classes, y, x) of images (B, 1, y, x)."""
@@ -50,7 +49,7 @@ class SmallUNet(nn.Module):
             skipped.append(x)
         for up, merge, skip in zip(self.up, self.merge, reversed(skipped[:-1]), strict=True):
             x = merge(torch.cat([up(x), skip], dim=1))
-        logits: Tensor = self.head(x)
+        logits: Tensor = self.head(x) + self.bias
         return logits
 
 

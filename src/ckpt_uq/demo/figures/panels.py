@@ -21,6 +21,7 @@ from ckpt_uq.demo.scoring import FOREGROUND, CaseScores
 from ckpt_uq.prediction import Prediction
 from ckpt_uq.report.colours import class_colour, entropy_table, mutual_information_table
 
+TITLES = ("image", "truth", "prediction", "entropy", "mutual information")
 MARGIN = 0.35  # of the foreground's extent, shown around it
 
 
@@ -36,7 +37,7 @@ class Shown:
 def draw_panels(
     path: Path, cases: Sequence[Shown], classes: Sequence[str], window: tuple[float, float] | None
 ) -> None:
-    """Draw a row for the most uncertain case, the middle one and the surest, each in its most telling slice."""
+    """Draw the most uncertain case, the middle one and the surest, each in its most telling slice."""
     rows = spread(cases)
     with drawn(path, 10.5, 0.5 + 2.1 * len(rows)) as figure:
         grid = figure.subplots(len(rows), 5, squeeze=False)

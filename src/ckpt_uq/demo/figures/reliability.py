@@ -15,7 +15,7 @@ Pair = tuple[CalibrationBins, CalibrationBins]
 
 
 def draw_reliability(path: Path, scopes: Mapping[str, Pair]) -> None:
-    """Draw one diagram a scope; each scope holds the bins of the ensemble and of the best single checkpoint."""
+    """Draw one diagram a scope; a scope has the bins of the ensemble and of the best single checkpoint."""
     with drawn(path, 4.4 * len(scopes), 5.2) as figure:
         diagrams, counts = figure.subplots(
             2, len(scopes), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1]

@@ -17,7 +17,7 @@ ENSEMBLE = "#0072b2"
 SINGLE = "#d55e00"
 QUIET = "#8a8f98"
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.titlesize": 11,

@@ -35,7 +35,7 @@ def annotate(
 def majority(raters: Labels) -> Labels:
     """Label most annotators chose, voxel by voxel; the smallest such label in a tie."""
     votes = np.stack([(raters == label).sum(axis=0) for label in range(int(raters.max()) + 1)])
-    return votes.argmax(axis=0).astype(np.uint8)
+    return np.asarray(votes.argmax(axis=0), dtype=np.uint8)
 
 
 def _displacement_mm(structure: Structure, grid: PhantomGrid, rng: np.random.Generator) -> Floats:
