@@ -7,16 +7,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ckpt_uq.arrays import on_host
+from ckpt_uq.calibration.samples import view_samples
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.kernels.bins import BinSums, sort_into_bins
-from ckpt_uq.probabilities import (
-    require_classes,
-    require_distribution,
-    require_float,
-    require_labels,
-    require_mask,
-)
+from ckpt_uq.probabilities import require_classes, require_distribution
 
 Kind = Literal["top_label", "class_wise"]
 Array = np.ndarray[Any, Any]
@@ -110,16 +104,7 @@ class CalibrationBins:
             If shapes or dtypes do not fit, or inside the mask `probs` are no probabilities or `labels` no
             classes. Nothing is counted then.
         """
-        p, truth, inside = on_host(probs, "probs"), on_host(labels, "labels"), None
-        require_float(probs)
-        if p.ndim == 0 or len(p) != (self.n_classes or len(p)) or len(p) == 0:
-            raise ArgumentError(
-                f"probs must have shape (C, *S) with C = {self.n_classes or '1 or more'}, got {p.shape}"
-            )
-        require_labels(truth, p.shape[1:])
-        if mask is not None:
-            inside = on_host(mask, "mask")
-            require_mask(inside, p.shape[1:])
+        p, truth, inside = view_samples(probs, labels, mask, self.n_classes)
         found = sort_into_bins(p, truth, inside, self.edges, top_label=self.kind == "top_label")
         require_distribution(found.probs)
         require_classes(*found.labels, len(p))
