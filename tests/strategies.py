@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ckpt_uq.cycles import Cycles
+from ckpt_uq.ensemble import CheckpointEnsemble
+from ckpt_uq.prediction import Prediction
 
 DENORMAL = 5e-324
 
@@ -55,3 +57,35 @@ def any_cycles(draw, max_length=50, max_n=5, max_end=500):
 def times():
     """Training times in epochs, whole and fractional, as ints and floats."""
     return st.integers(0, 2000) | st.floats(0, 2000) | st.fractions(0, 2000, max_denominator=64).map(float)
+
+
+@st.composite
+def predictions(draw, min_ndim=1, max_ndim=3, n_classes=3):
+    """Predictions of a few voxels along each axis, from blurred to nearly certain."""
+    shape = draw(st.lists(st.integers(1, 6), min_size=min_ndim, max_size=max_ndim))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    probs = rng.dirichlet(np.full(n_classes, draw(st.sampled_from([0.2, 1.0, 20.0]))), shape)
+    return Prediction.from_probs(np.moveaxis(probs, -1, 0).astype(draw(st.sampled_from(["f4", "f8"]))))
+
+
+@st.composite
+def spacings(draw, ndim):
+    """Millimetres along each axis, from isotropic to coarse slices."""
+    return tuple(draw(st.sampled_from([0.5, 1.0, 1.5, 3.0, 5.0])) for _ in range(ndim))
+
+
+@st.composite
+def ensemble_predictions(draw, outputs="probs", max_members=5):
+    """Predictions of several members that were kept, and the members' probabilities (M, C, *S)."""
+    n_members, n_classes = draw(st.integers(2, max_members)), draw(st.integers(2, 4))
+    shape = draw(st.lists(st.integers(1, 5), min_size=1, max_size=3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    if outputs == "probs":
+        alpha = np.full(n_classes, draw(st.sampled_from([0.2, 1.0, 20.0])))
+        members = np.moveaxis(rng.dirichlet(alpha, (n_members, *shape)), -1, 1)
+        values = members
+    else:
+        values = rng.normal(draw(st.sampled_from([-4.0, 0.0])), 2, (n_members, n_classes, *shape))
+        members = 1 / (1 + np.exp(-values))
+    ensemble = CheckpointEnsemble([lambda x, v=v: v[None] for v in values], outputs=outputs, labels=True)
+    return ensemble.predict(np.zeros((1, *shape))), members

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ckpt_uq import scores
+from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.prediction import Prediction
 
 FILES = sorted(path.stem for path in Path(scores.__file__).parent.glob("[!_]*.py"))
@@ -17,10 +18,14 @@ EVERY_SCORE = pytest.mark.parametrize("name", FILES)
 
 
 def disc(certainty: float) -> Prediction:
-    """A disc whose rim is unsure: near 1/2 for low certainty."""
+    """A disc whose rim is unsure, and about whose radius members differ: both more for low certainty."""
     y, x = np.indices((24, 24)) - 11.5
-    foreground = 1 / (1 + np.exp(certainty * (np.hypot(y, x) - 6)))
-    return Prediction.from_probs(np.stack([1 - foreground, foreground]))
+    away = np.hypot(y, x) - 6
+    members = [1 / (1 + np.exp(certainty * away + shift)) for shift in (-0.8, 0.0, 0.8)]
+    ensemble = CheckpointEnsemble(
+        [lambda x, p=p: np.stack([1 - p, p])[None] for p in members], outputs="probs", labels=True
+    )
+    return ensemble.predict(np.zeros((1, 24, 24)))
 
 
 def test_every_file_is_found():

@@ -10,12 +10,12 @@ import numpy as np
 from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.kernels.contour import contour_sizes
+from ckpt_uq.scores._mask import MaskBy, class_mask, require_class
 
 if TYPE_CHECKING:
     from ckpt_uq.prediction import Prediction
 
 EntropyOf = Literal["all", "class"]
-MaskBy = Literal["threshold", "argmax"]
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,10 @@ def contour_terms(
     """
     _check_options(entropy, mask, ndim)
     axis = _checked_slice_axis(prediction.grid, slice_axis, ndim)
-    if not 0 <= class_index < prediction.n_classes:
-        raise ArgumentError(f"class_index must lie in [0, {prediction.n_classes}), got {class_index}")
+    require_class(prediction, class_index)
     shape = _checked_element(element, ndim)
     bits = prediction.predictive_entropy if entropy == "all" else prediction.class_entropy[class_index]
-    foreground = _slices_first(_mask(prediction, class_index, mask), axis)
+    foreground = _slices_first(class_mask(prediction, class_index, mask), axis)
     return ContourTerms(
         entropy_bits=_slices_first(bits, axis).sum(axis=(1, 2), dtype=np.float64),
         contour_voxels=contour_sizes(foreground, shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)),
@@ -161,16 +160,6 @@ def contour_terms(
             "element": shape.astype(int).tolist(),
         },
     )
-
-
-def _mask(prediction: Prediction, class_index: int, by: MaskBy) -> Any:
-    if by == "threshold":
-        return prediction.mean_prob[class_index] > 0.5
-    if prediction.region_order is not None:
-        raise ArgumentError(
-            "mask='argmax' needs classes, got regions, which may overlap; use mask='threshold'"
-        )
-    return prediction.segmentation == class_index
 
 
 def _slices_first(array: Any, axis: int) -> np.ndarray[Any, Any]:

@@ -1,0 +1,37 @@
+"""Where a class is, according to the ensemble."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from ckpt_uq.arrays import on_host
+from ckpt_uq.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from ckpt_uq.prediction import Prediction
+
+MaskBy = Literal["threshold", "argmax"]
+
+
+def require_class(prediction: Prediction, class_index: int) -> None:
+    """Raise ArgumentError if a prediction has no such class or region."""
+    if not 0 <= class_index < prediction.n_classes:
+        raise ArgumentError(f"class_index must lie in [0, {prediction.n_classes}), got {class_index}")
+
+
+def class_mask(
+    prediction: Prediction, class_index: int, by: MaskBy = "threshold"
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Voxels whose mean probability of the class exceeds 1/2, or where it is the segmentation's class."""
+    require_class(prediction, class_index)
+    if by not in get_args(MaskBy):
+        raise ArgumentError(f"mask must be one of {get_args(MaskBy)}, got {by!r}")
+    if by == "threshold":
+        return on_host(prediction.mean_prob[class_index] > 0.5, "prediction")
+    if prediction.region_order is not None:
+        raise ArgumentError(
+            "mask='argmax' needs classes, got regions, which may overlap; use mask='threshold'"
+        )
+    return on_host(prediction.segmentation == class_index, "prediction")
