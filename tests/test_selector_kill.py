@@ -77,7 +77,7 @@ def assert_survives(folder: Path, n_kills: int) -> None:
     kills, moments, runs = 0, set(), 0
     while kills < n_kills:
         process = start(folder / str(runs), replay=dice.choice([0, 0, 4]))
-        let_it_work(process, folder / str(runs), dice.randint(0, 20), dice.uniform(0, 0.01))
+        let_it_work(process, folder / str(runs), dice.randint(0, 15), dice.uniform(0, 0.01))
         process.kill()
         process.join()
         moments.add(assert_sound(folder / str(runs)))

@@ -20,7 +20,8 @@ def no_space() -> OSError:
 class WatchedDisk:
     """Operations as (verb, file name[, new file name]); write, sync, rename, remove, mkdir.
 
-    Of the ``failing`` operations number ``fail_at`` raises ``error``; ``before`` is called ahead of each.
+    Of the ``failing`` operations, number ``fail_at`` raises ``error``, and all do while it ``is_full``;
+    ``before`` is called ahead of every operation.
     """
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +30,7 @@ class WatchedDisk:
         self.fail_at: int | None = None
         self.failing = ("write", "sync", "rename")  # what a full disk may refuse
         self.error: Callable[[], BaseException] = no_space
+        self.is_full: Callable[[], bool] = lambda: False
         self.before: Callable[[], None] = lambda: None
         self._patch_open(monkeypatch)
         # Syncs are noted and not done: what they are for, a power cut, does not happen in a test.
@@ -53,7 +55,7 @@ class WatchedDisk:
             return
         self.before()
         self.operations.append((verb, *(path.name if path != self.root else "." for path in resolved)))
-        if verb in self.failing and self.n_failing - 1 == self.fail_at:
+        if verb in self.failing and (self.n_failing - 1 == self.fail_at or self.is_full()):
             raise self.error()
 
     def _patch(self, monkeypatch, name, verb, paths) -> None:
