@@ -80,7 +80,13 @@ def measure(folder: Path, n_members: int, way: str) -> dict[str, object]:
     before, started = peak_mb(), time.perf_counter()
     WAYS[way](sorted(folder.iterdir())[:n_members])
     seconds = time.perf_counter() - started
-    return {"way": way, "n_members": n_members, "extra_mb": peak_mb() - before, "seconds": seconds}
+    return {
+        "way": way,
+        "n_members": n_members,
+        "extra_mb": round(peak_mb() - before, 1),
+        "seconds": round(seconds, 1),
+        "load_average": round(os.getloadavg()[0], 1),  # seconds mean little where others were at work
+    }
 
 
 def measure_in_fresh_process(folder: Path, n_members: int, way: str) -> dict[str, object]:

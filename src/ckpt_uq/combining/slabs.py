@@ -11,7 +11,7 @@ from ckpt_uq.errors import DataError
 from ckpt_uq.io.probabilities import SavedProbabilities
 from ckpt_uq.prediction import Prediction, of_moments
 
-SLAB_VALUES = 1 << 22
+SLAB_VALUES = 1 << 21
 """Probabilities of one member in a slab; the memory needed is a small multiple of this."""
 
 
@@ -65,7 +65,7 @@ def slab_depth(shape: Sequence[int]) -> int:
     Examples
     --------
     >>> slab_depth((4, 300, 512, 512)), slab_depth((118, 300, 512, 512)), slab_depth((2, 5, 8, 8))
-    (4, 1, 5)
+    (2, 1, 5)
     """
     n_classes, n_slices, *plane = shape
     return min(n_slices, max(1, SLAB_VALUES // (n_classes * plane[0] * plane[1])))

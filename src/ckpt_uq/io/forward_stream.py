@@ -6,14 +6,14 @@ import os
 import zlib
 from typing import Any
 
-_PIECE = 1 << 18
+_PIECE = 1 << 16
 
 
 class ForwardStream:
     """A place in a file from which to read on.
 
     Deflate cannot seek, but its decoder can be copied: a copy made on the way is a mark from which to read
-    again, at the cost of some forty kilobytes. Reading is by position, so that streams of one file can be
+    again, at the cost of some hundred kilobytes. Reading is by position, so that streams of one file can be
     read side by side.
 
     Parameters

@@ -122,12 +122,15 @@ class _ClassStreams:
 
     def slabs(self, depth: int) -> Iterator[Array]:
         streams = [beginning.mark() for beginning in self._beginnings]
-        n_slices, *plane = self.shape[1:]
-        for start in range(0, n_slices, depth):
-            slab = np.empty((len(streams), min(depth, n_slices - start), *plane), self._dtype)
-            with _named(self.path):
-                _fill(slab, streams)
-            yield slab.astype(self._dtype.newbyteorder("="), copy=False)
+        for start in range(0, self.shape[1], depth):
+            # Not by a name: a generator at rest would hold on to its slab, one for every member.
+            yield self._read(streams, min(depth, self.shape[1] - start))
+
+    def _read(self, streams: list[ForwardStream], depth: int) -> Array:
+        slab = np.empty((len(streams), depth, *self.shape[2:]), self._dtype)
+        with _named(self.path):
+            _fill(slab, streams)
+        return slab.astype(self._dtype.newbyteorder("="), copy=False)
 
 
 class _ZarrProbabilities:
@@ -142,9 +145,12 @@ class _ZarrProbabilities:
 
     def slabs(self, depth: int) -> Iterator[Array]:
         for start in range(0, self.shape[1], depth):
-            with _named(self.path):
-                slab = np.asarray(self._array[:, start : start + depth])
-            yield slab.astype(slab.dtype.newbyteorder("="), copy=False)
+            yield self._read(start, start + depth)
+
+    def _read(self, start: int, stop: int) -> Array:
+        with _named(self.path):
+            slab = np.asarray(self._array[:, start:stop])
+        return slab.astype(slab.dtype.newbyteorder("="), copy=False)
 
 
 def _in_npz(path: Path, descriptor: int) -> _ClassStreams:
