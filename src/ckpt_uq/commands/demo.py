@@ -96,7 +96,8 @@ def _print_summary(metrics: dict[str, Any], out: Path) -> None:
     console.print(_comparison(metrics))
     members = metrics["members"]
     console.print(f"{len(members)} members, epochs {', '.join(str(member['epoch']) for member in members)}")
-    console.print(f"Contour score against Dice, Spearman: {_number(metrics['uncertainty_dice_spearman'])}")
+    correlation = _number(metrics["uncertainty_dice_spearman"])
+    console.print(f"Contour score against Dice ({metrics['subject']}), Spearman: {correlation}")
     if "rater_disagreement_auroc" in metrics:
         console.print(
             f"Entropy tells where raters disagree, AUROC: {_number(metrics['rater_disagreement_auroc'])}"
@@ -115,8 +116,11 @@ def _comparison(metrics: dict[str, Any]) -> Table:
     table = Table(title=f"{metrics['data']}, {n_test} test cases", title_justify="left")
     for heading in ("", "ensemble", "best single", "difference [95 % interval]"):
         table.add_column(heading, justify="left" if not heading else "right")
+    for name, dice in metrics["dice_per_class"].items():
+        single = metrics["dice_per_class_best_single"][name]
+        table.add_row(f"Dice, {name}", _number(dice), _number(single), "")
     for name, label in (
-        ("dice_mean", "Dice"),
+        ("dice_mean", "Dice, mean"),
         ("ece_percent", "ECE %"),
         ("ece_roi_percent", "ECE around the organ %"),
         ("nll_roi", "NLL around the organ"),

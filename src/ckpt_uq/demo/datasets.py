@@ -12,6 +12,7 @@ from ckpt_uq.demo.cases import Case, SplitSizes
 from ckpt_uq.demo.hippocampus import hippocampus_cases
 from ckpt_uq.demo.kits_slices import kits_slices_cases
 from ckpt_uq.demo.phantom import PhantomGrid, phantom_cases
+from ckpt_uq.demo.scoring import FOREGROUND
 from ckpt_uq.demo.slicewise import Slicewise
 from ckpt_uq.errors import ArgumentError, DataError
 
@@ -38,6 +39,8 @@ class DataSet:
         What the user types, and what figures say.
     classes : tuple of str
         Foreground classes, label 1 first.
+    subject : str
+        Whose uncertainty is held against whose Dice: one of the classes, or the whole foreground.
     load : callable
         Takes the seed, returns every case.
     split : SplitSizes
@@ -57,6 +60,7 @@ class DataSet:
     name: str
     title: str
     classes: tuple[str, ...]
+    subject: str
     load: Callable[[int], list[Case]]
     split: SplitSizes
     slicewise: Slicewise
@@ -119,6 +123,7 @@ _ALL = (
         name="phantom",
         title="Simulated kidney CT",
         classes=KIDNEY_CLASSES,
+        subject="tumour",
         load=_phantom(160, PhantomGrid()),
         split=SplitSizes(train=90, selection=20, calibration=10, test=40),
         slicewise=Slicewise(grid=(72, 96)),
@@ -135,6 +140,7 @@ _ALL = (
         name="phantom-tiny",
         title="Simulated kidney CT, in small",
         classes=KIDNEY_CLASSES,
+        subject="tumour",
         load=_phantom(14, _TINY_GRID),
         split=SplitSizes(train=6, selection=2, calibration=1, test=5),
         slicewise=Slicewise(grid=(32, 32)),
@@ -146,6 +152,7 @@ _ALL = (
         name="hippocampus",
         title="Hippocampus MR",
         classes=("anterior", "posterior"),
+        subject=FOREGROUND,
         load=_on_disk("hippocampus", "hippocampus", hippocampus_cases),
         split=SplitSizes(train=110, selection=30, calibration=20, test=40),
         slicewise=Slicewise(grid=(64, 48)),
@@ -157,6 +164,7 @@ _ALL = (
         name="kits-slices",
         title="Kidney CT slices (KiTS)",
         classes=KIDNEY_CLASSES,
+        subject="tumour",
         load=_on_disk("kits-slices", "kits_slices", kits_slices_cases),
         split=SplitSizes(train=13, selection=4, calibration=2, test=6),
         slicewise=Slicewise(grid=(128, 128), factor=4),

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.calibration.scope import scope_mask
 from ckpt_uq.demo.cases import Case
-from ckpt_uq.demo.scoring import FOREGROUND, ROI_PIXELS, CaseScores, disagreement
+from ckpt_uq.demo.scoring import ROI_PIXELS, CaseScores, disagreement
 from ckpt_uq.evaluation.auroc import auroc
 from ckpt_uq.evaluation.bootstrap import bootstrap_interval
 from ckpt_uq.evaluation.case_mean import case_mean
@@ -69,26 +69,28 @@ def comparison(ensemble: Sequence[CaseScores], single: Sequence[CaseScores]) -> 
     return metrics
 
 
-def uncertainty_metrics(scores: Sequence[CaseScores]) -> dict[str, Any]:
-    """What the ensemble says of its own uncertainty, and whether it points to the bad cases."""
+def uncertainty_metrics(scores: Sequence[CaseScores], subject: str) -> dict[str, Any]:
+    """What the ensemble says of its own uncertainty, and whether it points to the bad cases.
+
+    Parameters
+    ----------
+    scores : sequence of CaseScores
+        Of the ensemble.
+    subject : str
+        Class, or foreground, that stands for the case in the correlation with Dice.
+    """
     names = list(scores[0].contour_score)
     means = {name: case_mean(case.contour_score[name] for case in scores) for name in names}
-    classes = [name for name in names if name != FOREGROUND]
+    correlations = {name: _spearman(scores, name) for name in names}
     return {
         "predictive_entropy_bits": case_mean(case.entropy_bits for case in scores).mean,
         "mutual_information_bits": case_mean(case.mutual_information_bits for case in scores).mean,
         "contour_score": {name: mean._asdict() for name, mean in means.items()},
         "contour_settings": scores[0].contour_settings,
         "roi": f"true foreground and {ROI_PIXELS} pixels around it in its slice",
-        "uncertainty_dice_spearman": spearman(
-            [case.contour_score[FOREGROUND] for case in scores], [case.dice_mean for case in scores]
-        ),
-        "uncertainty_dice_spearman_per_class": {
-            name: spearman(
-                [case.contour_score[name] for case in scores], [case.dice[name] for case in scores]
-            )
-            for name in classes
-        },
+        "subject": subject,
+        "uncertainty_dice_spearman": correlations[subject],
+        "uncertainty_dice_spearman_of": correlations,
     }
 
 
@@ -115,6 +117,10 @@ def rater_metrics(
 
 def _dice_per_class(scores: Sequence[CaseScores]) -> dict[str, float]:
     return {name: case_mean(case.dice[name] for case in scores).mean for name in scores[0].dice}
+
+
+def _spearman(scores: Sequence[CaseScores], subject: str) -> float:
+    return spearman([one.contour_score[subject] for one in scores], [one.dice_of(subject) for one in scores])
 
 
 def _difference(

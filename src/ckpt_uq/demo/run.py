@@ -142,7 +142,7 @@ class _Demo:
             "members": [_member(snapshot) for snapshot in trained.run.members],
             "best_single": _member(trained.best),
             **comparison(tested.scores, tested.single_scores),
-            **uncertainty_metrics(tested.scores),
+            **uncertainty_metrics(tested.scores, dataset.subject),
             **rater_metrics(tested.predictions, split.test),
             **rater_metrics(tested.single_predictions, split.test, suffix="_best_single"),
         }
@@ -157,7 +157,7 @@ class _Demo:
         folder.mkdir(exist_ok=True)
         shown = [Shown(*one) for one in zip(split.test, tested.predictions, tested.scores, strict=True)]
         figures.draw_training(folder / "training.png", trained.run, trained.best)
-        figures.draw_panels(folder / "panels.png", shown, dataset.classes, dataset.window)
+        figures.draw_panels(folder / "panels.png", shown, dataset)
         figures.draw_reliability(
             folder / "reliability.png",
             {
@@ -166,7 +166,10 @@ class _Demo:
             },
         )
         figures.draw_uncertainty_against_dice(
-            folder / "uncertainty_dice.png", tested.scores, metrics["uncertainty_dice_spearman"]
+            folder / "uncertainty_dice.png",
+            tested.scores,
+            dataset.subject,
+            metrics["uncertainty_dice_spearman"],
         )
 
     @contextmanager

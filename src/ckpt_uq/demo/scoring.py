@@ -59,6 +59,10 @@ class CaseScores:
         """Mean over the classes that the case has."""
         return case_mean(self.dice.values()).mean
 
+    def dice_of(self, subject: str) -> float:
+        """Dice of a class, or the mean of all for the foreground."""
+        return self.dice_mean if subject == FOREGROUND else self.dice[subject]
+
 
 def score_case(prediction: Prediction, case: Case, classes: Sequence[str]) -> CaseScores:
     """Compare a prediction with the case's labels."""

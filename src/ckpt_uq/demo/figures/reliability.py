@@ -11,11 +11,16 @@ from matplotlib.axes import Axes
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.demo.figures.style import ENSEMBLE, QUIET, SINGLE, drawn
 
+FEWEST = 50  # voxels: the accuracy of fewer is noise
+
 Pair = tuple[CalibrationBins, CalibrationBins]
 
 
 def draw_reliability(path: Path, scopes: Mapping[str, Pair]) -> None:
-    """Draw one diagram a scope; a scope has the bins of the ensemble and of the best single checkpoint."""
+    """Draw one diagram a scope; a scope has the bins of the ensemble and of the best single checkpoint.
+
+    Bins of fewer than `FEWEST` voxels have no dot.
+    """
     with drawn(path, 4.4 * len(scopes), 5.2) as figure:
         diagrams, counts = figure.subplots(
             2, len(scopes), sharex=True, sharey="row", squeeze=False, height_ratios=[3, 1]
@@ -32,7 +37,7 @@ def _draw_diagram(axes: Axes, title: str, pair: Pair) -> None:
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 3)), label="perfectly calibrated")
     for bins, colour, marker, name in _looks(pair):
         points = bins.reliability()
-        filled = points.count > 0
+        filled = points.count >= FEWEST
         label = f"{name}, ECE {100 * bins.ece():.2f} %"
         axes.plot(
             points.confidence[filled],
@@ -42,7 +47,7 @@ def _draw_diagram(axes: Axes, title: str, pair: Pair) -> None:
             markersize=5,
             label=label,
         )
-    axes.set(title=title, xlim=(0, 1.01), ylim=(0, 1.01), aspect="equal")
+    axes.set(title=title, xlim=(0, 1.01), ylim=(0, 1.01))
     axes.legend(loc="upper left", fontsize=9)
 
 

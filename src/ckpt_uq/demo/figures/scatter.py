@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,31 +10,31 @@ from ckpt_uq.demo.figures.style import ENSEMBLE, SINGLE, drawn
 from ckpt_uq.demo.scoring import FOREGROUND, CaseScores
 
 N_NAMED = 3
+EDGE = 0.12  # of the axis: names that start nearer to its end grow inwards
 
 
-def draw_uncertainty_against_dice(path: Path, scores: Sequence[CaseScores], spearman: float) -> None:
-    """Draw one dot a case, and name the worst."""
-    shown = [case for case in scores if case.contour_score[FOREGROUND] == case.contour_score[FOREGROUND]]
-    worst = sorted(shown, key=lambda case: case.dice_mean)[:N_NAMED]
+def draw_uncertainty_against_dice(
+    path: Path, scores: Sequence[CaseScores], subject: str, spearman: float
+) -> None:
+    """Draw one dot a case that has both, and name the worst."""
+    points = [(case.contour_score[subject], case.dice_of(subject), case.name) for case in scores]
+    known = sorted((one for one in points if not math.isnan(one[0] + one[1])), key=lambda one: one[1])
+    said = f"{spearman:.2f}".replace("-", "\N{MINUS SIGN}")
     with drawn(path, 6.0, 4.4) as figure:
         axes = figure.subplots()
         axes.grid()
-        for cases, colour in ((shown, ENSEMBLE), (worst, SINGLE)):
-            x = [case.contour_score[FOREGROUND] for case in cases]
-            axes.plot(
-                x,
-                [case.dice_mean for case in cases],
-                "o",
-                color=colour,
-                markersize=6,
-                markeredgecolor="white",
-            )
-        for case in worst:
-            at = (case.contour_score[FOREGROUND], case.dice_mean)
-            axes.annotate(case.name, at, xytext=(6, -3), textcoords="offset points", fontsize=8, color=SINGLE)
+        for some, colour in ((known, ENSEMBLE), (known[:N_NAMED], SINGLE)):
+            x, y = [one[0] for one in some], [one[1] for one in some]
+            axes.plot(x, y, "o", color=colour, markersize=6.5, markeredgecolor="white")
+        axes.margins(0.06)
+        left, right = axes.get_xlim()
+        for score, dice, name in known[:N_NAMED]:
+            across = (score - left) / (right - left)
+            side = "left" if across < EDGE else "right" if across > 1 - EDGE else "center"
+            label = axes.annotate(name, (score, dice), xytext=(0, 6), textcoords="offset points")
+            label.set(horizontalalignment=side, fontsize=8, color=SINGLE)
         axes.set(
-            title=f"{len(shown)} test cases, Spearman {spearman:.2f}",
-            xlabel="contour score of the foreground (bits per contour voxel)",
-            ylabel="mean Dice",
+            title=f"Spearman {said} over {len(known)} test cases",
+            xlabel=f"contour score, {subject} (bits per contour voxel)",
+            ylabel="mean Dice" if subject == FOREGROUND else f"Dice, {subject}",
         )
-        axes.margins(x=0.12)
