@@ -40,8 +40,8 @@ _CONTOUR = (
     "the uncertainty per length of contour. A class without segmentation has no score."
 )
 _ECE = (
-    "Expected calibration error: how far confidence and accuracy lie apart, averaged over bins of "
-    "confidence, each weighted by its voxels. Measured against the truth."
+    "Expected calibration error: how far confidence and accuracy lie apart, averaged over bins "
+    "of confidence, each weighted by its voxels. Measured against the truth."
 )
 _NLL = "Mean of −log p of the true class: how surprised the model is by the truth. Sure and wrong costs most."
 _ENTROPY = (

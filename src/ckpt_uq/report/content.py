@@ -37,9 +37,9 @@ _SCOPES = {
 
 @dataclass(frozen=True)
 class Tile:
-    """A number of the summary, what it means, the same of the best single checkpoint, and by how much it differs.
+    """A number of the summary, what it means, and the same of the best single checkpoint.
 
-    `gain` is ensemble minus single, with the ends of its interval over cases.
+    `gain` is ensemble minus single checkpoint, with the ends of its interval over cases.
     """
 
     quantity: Quantity

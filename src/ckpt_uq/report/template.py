@@ -92,13 +92,14 @@ def _viewable(one: ShownCase) -> dict[str, Any]:
 
 
 def _defined(quantities: Iterable[Quantity]) -> list[tuple[str, str]]:
-    """Every meaning once, under the labels that share it."""
-    labels: dict[str, list[str]] = {}
+    """Every meaning once, under the names that share it, without the classes they are of."""
+    names: dict[str, list[str]] = {}
     for one in quantities:
-        known = labels.setdefault(one.meaning, []) if one.meaning else []
-        if one.label not in known:
-            known.append(one.label)
-    return [(" · ".join(names), meaning) for meaning, names in labels.items()]
+        known = names.setdefault(one.meaning, []) if one.meaning else []
+        name = one.label.partition(",")[0]
+        if name not in known:
+            known.append(name)
+    return [(", ".join(labels), meaning) for meaning, labels in names.items()]
 
 
 def _environment() -> jinja2.Environment:

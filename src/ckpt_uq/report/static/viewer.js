@@ -36,11 +36,7 @@
       multiplanarForceRender: true, multiplanarLayout: 2, tileMargin: 8, isNearestInterpolation: false,
     });
     await viewer.attachToCanvas(document.getElementById("viewer-canvas"));
-    for (const [role, { table }] of Object.entries(page.palette.maps)) {
-      const at = table.map((_, index) => Math.round((255 * index) / (table.length - 1)));
-      const channel = (which) => table.map((row) => row[which]);
-      viewer.addColormap(role, { R: channel(0), G: channel(1), B: channel(2), A: at.map((i) => (i ? 255 : 0)), I: at });
-    }
+    for (const role of Object.keys(page.palette.maps)) setColours(role, 0);
     viewer.onLocationChange = ({ frac }) => { if (shown && frac) showSlice(frac[shown.axis]); };
     return viewer;
   }
@@ -56,6 +52,17 @@
     const rows = page.palette.classes, pick = (which) => [0, ...rows.map(({ rgb }) => rgb[which])];
     return { R: pick(0), G: pick(1), B: pick(2), A: [0, ...rows.map(() => 255)], I: [0, ...rows.map((_, i) => i + 1)], labels: ["background", ...rows.map(({ name }) => name)] };
   };
+  // The colours from a threshold on: a value keeps its colour wherever the threshold is, and below it there is none.
+  function setColours(role, bits) {
+    const { table, max } = page.palette.maps[role], last = table.length - 1;
+    const rows = [0, ...Array(64).keys()].map((step) => {
+      const at = last * (bits / max + (1 - bits / max) * (step / 63)), before = Math.min(last - 1, Math.floor(at));
+      return table[before].map((value, which) => Math.round(value + (table[before + 1][which] - value) * (at - before)));
+    });
+    const channel = (which) => rows.map((row) => row[which]);
+    const I = rows.map((_, index) => (index ? Math.max(1, Math.round((255 * (index - 1)) / 63)) : 0));
+    viewer.addColormap(role, { R: channel(0), G: channel(1), B: channel(2), A: I.map((i) => (i ? 255 : 0)), I });
+  }
   async function dataOf(anchor, role, link) {
     if (link instanceof File) return unzipped(new Uint8Array(await link.arrayBuffer()));
     if (link === null) return unzipped(bytesOf(document.getElementById(`${anchor}-${role}`).textContent));
@@ -68,7 +75,7 @@
     state.textContent = "Loading…";
     try {
       const nv = await started(), { NVImage } = window.niivue, images = [];
-      for (const role of ORDER.filter((name) => name in entry.volumes)) {
+      for (const role of ORDER.filter((name) => name in (chosen ?? entry.volumes))) {
         const buffer = await dataOf(anchor, role, chosen?.[role] ?? entry.volumes[role]);
         const image = await NVImage.loadFromUrl({ url: `${role}.nii`, name: `${role}.nii`, buffer, colormap: page.palette.maps[role] ? role : "gray" });
         images.push([role, image]);
@@ -79,7 +86,7 @@
       for (const [role, image] of images) {
         if (role === "image") [image.cal_min, image.cal_max] = entry.window;
         if (role === "segmentation" || role === "labels") image.setColormapLabel(labelColours());
-        if (page.palette.maps[role]) Object.assign(image, { colormapType: 1, cal_max: page.palette.maps[role].max });
+        if (page.palette.maps[role]) image.cal_max = page.palette.maps[role].max;
         nv.addVolume(image);
       }
       slice.max = entry.slices;
@@ -113,7 +120,10 @@
       if (threshold) {
         const bits = (threshold.value / 100) * page.palette.maps[role].max;
         threshold.previousElementSibling.textContent = `${bits.toFixed(2)} bits`;
-        if (index >= 0) nv.volumes[index].cal_min = bits;
+        if (index >= 0) {
+          setColours(role, bits);
+          nv.volumes[index].cal_min = bits;
+        }
       }
       if (index >= 0) nv.volumes[index].opacity = set.querySelector("[name=show]").checked ? opacity.value / 100 : 0;
     }
@@ -128,9 +138,12 @@
   });
   form.addEventListener("submit", (event) => event.preventDefault());
   files.querySelector("input").addEventListener("change", (event) => {
-    const chosen = {};
-    for (const file of event.target.files) for (const role of ORDER) if (file.name.startsWith(`${role}.nii`)) chosen[role] = file;
-    load(dialog.dataset.case, chosen);
+    const anchor = dialog.dataset.case, chosen = {};
+    for (const [role, link] of Object.entries(page.cases[anchor].volumes)) {
+      const file = [...event.target.files].find(({ name }) => name === link.split("/").pop());
+      if (file) chosen[role] = file;
+    }
+    load(anchor, chosen);
   });
   document.getElementById("viewer-close").addEventListener("click", () => dialog.close());
   for (const button of document.querySelectorAll(".open-viewer")) {
