@@ -18,7 +18,7 @@ from ckpt_uq.members.checkpoints import CheckpointMembers
 from ckpt_uq.members.models import ModelMembers
 from ckpt_uq.members.source import Member, MemberSource
 from ckpt_uq.members.untouched import same_random_state
-from ckpt_uq.moments import EnsembleMoments, Outputs
+from ckpt_uq.moments import EnsembleMoments, Outputs, Transform
 from ckpt_uq.prediction import Prediction, of_moments
 
 Inferer = Callable[[Any, Callable[[Any], Any]], Any]
@@ -151,13 +151,18 @@ class CheckpointEnsemble:
     def __len__(self) -> int:
         return len(self._source)
 
-    def predict(self, image: Any, *, progress: bool = False) -> Prediction:
+    def predict(
+        self, image: Any, *, transform: Transform | None = None, progress: bool = False
+    ) -> Prediction:
         r"""Predict one image.
 
         Parameters
         ----------
         image : array
             Shape (C_in, \*S); NumPy, torch or anything with ``__dlpack__``. Members see it with a batch axis.
+        transform : callable, optional
+            Maps a member's logits of one image, a tensor (C, \*S), to others before their softmax or sigmoid,
+            such as a temperature fitted on other cases.
         progress : bool
             Show a progress bar over the members.
 
@@ -170,11 +175,15 @@ class CheckpointEnsemble:
         ------
         MemberError
             If a member returns NaN, another shape than the others, or not what ``outputs`` says.
+        ArgumentError
+            If a transform is given where there are no logits, or changes their shape.
         """
         as_tensor(image, "image")  # or an error that says so
-        return self.predict_batch(image[None], progress=progress)[0]
+        return self.predict_batch(image[None], transform=transform, progress=progress)[0]
 
-    def predict_batch(self, images: Any, *, progress: bool = False) -> list[Prediction]:
+    def predict_batch(
+        self, images: Any, *, transform: Transform | None = None, progress: bool = False
+    ) -> list[Prediction]:
         r"""Predict several images, loading each member once.
 
         Parameters
@@ -183,8 +192,8 @@ class CheckpointEnsemble:
             Shape (B, C_in, \*S), which members see as one batch; or a sequence of (C_in, \*S) of any
             sizes, which they see one at a time. Running means are held for all of them:
             ``(C + 1) * voxels`` numbers an image.
-        progress : bool
-            Show a progress bar over the members.
+        transform, progress
+            As for :meth:`predict`.
 
         Returns
         -------
@@ -192,12 +201,12 @@ class CheckpointEnsemble:
 
         Raises
         ------
-        MemberError
+        MemberError, ArgumentError
             As for :meth:`predict`.
         """
         batches = [image[None] for image in images] if isinstance(images, list | tuple) else [images]
         ways_back = [as_tensor(batch, "images").give_back for batch in batches]
-        names, per_batch = self._accumulate(batches, progress=progress)
+        names, per_batch = self._accumulate(batches, transform, progress=progress)
         predictions = []
         for give_back, several in zip(ways_back, per_batch, strict=True):
             for m in several:
@@ -206,7 +215,7 @@ class CheckpointEnsemble:
         return predictions
 
     def _accumulate(
-        self, batches: Sequence[Any], *, progress: bool
+        self, batches: Sequence[Any], transform: Transform | None = None, *, progress: bool
     ) -> tuple[list[str], list[list[EnsembleMoments]]]:
         """Moments of every image of every batch, and the members' names; nothing is read back."""
         names: list[str] = []
@@ -215,13 +224,20 @@ class CheckpointEnsemble:
             for member in self._source.members():
                 weight = self._weights[len(names)]
                 for batch, several in zip(batches, per_batch, strict=True):
-                    self._fold(several, member, batch, weight)
+                    self._fold(several, member, batch, weight, transform)
                 names.append(member.name)
                 del member  # before the next one is loaded
                 advance()
         return names, per_batch
 
-    def _fold(self, several: list[EnsembleMoments], member: Member, batch: Any, weight: float) -> None:
+    def _fold(
+        self,
+        several: list[EnsembleMoments],
+        member: Member,
+        batch: Any,
+        weight: float,
+        transform: Transform | None,
+    ) -> None:
         out = self._run(member, batch)
         if not several:
             dtype = torch.float64 if out.dtype == torch.float64 else torch.float32
@@ -233,7 +249,7 @@ class CheckpointEnsemble:
                 f"{expected}; all members must predict the same classes on the same grid"
             )
         for m, image in zip(several, out, strict=True):
-            moments.update(m, image, weight=weight)
+            moments.update(m, image, weight=weight, transform=transform)
 
     def _init(self, out: Tensor, dtype: torch.dtype) -> EnsembleMoments:
         _, n_classes, *grid = out.shape

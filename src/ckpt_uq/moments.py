@@ -7,7 +7,7 @@ the same code serves members one by one, in blocks, or spread over processes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -18,6 +18,7 @@ from ckpt_uq.errors import ArgumentError, MemberError
 from ckpt_uq.probabilities import TOLERANCE
 
 Outputs = Literal["logits", "probs", "regions"]
+Transform = Callable[[Tensor], Tensor]
 
 _SLAB_VOXELS = 1 << 20  # temporaries are made for this many voxels at a time
 
@@ -98,7 +99,9 @@ def init(
     )
 
 
-def update(m: EnsembleMoments, output: Tensor, *, weight: float = 1.0) -> None:
+def update(
+    m: EnsembleMoments, output: Tensor, *, weight: float = 1.0, transform: Transform | None = None
+) -> None:
     r"""Fold one member's output into the moments, in place.
 
     Probabilities are averaged, never logits (Eq. 3 of the paper). Nothing is read back from the device: what
@@ -113,6 +116,8 @@ def update(m: EnsembleMoments, output: Tensor, *, weight: float = 1.0) -> None:
         Shape (C, \*S), any floating dtype; ``m.outputs`` says what its numbers are.
     weight : float
         Positive weight of this member.
+    transform : callable, optional
+        Maps the logits, shape (C, \*S), to others before their softmax or sigmoid, such as a temperature.
 
     Raises
     ------
@@ -126,7 +131,8 @@ def update(m: EnsembleMoments, output: Tensor, *, weight: float = 1.0) -> None:
     ]
     fault = torch.zeros((), dtype=m.mean_prob.dtype, device=m.mean_prob.device)
     softmaxed = torch.ones((), dtype=torch.bool, device=m.mean_prob.device)
-    flat = output.detach().reshape(output.shape[0], -1)
+    given = output.detach().reshape(output.shape[0], -1)
+    flat = given if transform is None else _transformed(m, output.detach(), transform).reshape(given.shape)
     spoken = None if m.labels is None else flat.new_empty(flat.shape[1], dtype=torch.uint8)
     for start in range(0, flat.shape[1], _SLAB_VOXELS):
         slab = slice(start, start + _SLAB_VOXELS)
@@ -138,7 +144,8 @@ def update(m: EnsembleMoments, output: Tensor, *, weight: float = 1.0) -> None:
             spoken[slab] = _spoken(probs, m.outputs)
         fault = torch.maximum(fault, _fault(probs, entropy, m.outputs))
         if m.n_members == 0 and m.outputs == "logits":
-            softmaxed &= (values.amin() >= 0) & ((values.sum(0) - 1).abs().amax() < TOLERANCE)
+            raw = given[:, slab].to(m.mean_prob)
+            softmaxed &= (raw.amin() >= 0) & ((raw.sum(0) - 1).abs().amax() < TOLERANCE)
     if m.n_members == 0 and m.outputs == "logits" and flat.shape[1]:
         m.softmaxed = softmaxed
     if m.labels is not None and spoken is not None:
@@ -222,6 +229,21 @@ def _probabilities(values: Tensor, outputs: Outputs) -> Tensor:
     if outputs == "logits":
         return values.softmax(0)
     return values.sigmoid() if outputs == "regions" else values
+
+
+def _transformed(m: EnsembleMoments, logits: Tensor, transform: Transform) -> Tensor:
+    if m.outputs == "probs":
+        raise ArgumentError(
+            "transform maps logits, but with outputs='probs' the members return none; re-calibrate their "
+            "mean with Prediction.recalibrated"
+        )
+    mapped = transform(logits.to(m.mean_prob))
+    if mapped.shape != logits.shape:
+        raise ArgumentError(
+            f"transform must return logits of the shape it got, {tuple(logits.shape)}, got "
+            f"{tuple(mapped.shape)}"
+        )
+    return mapped
 
 
 def _entropy(probs: Tensor, outputs: Outputs) -> Tensor:

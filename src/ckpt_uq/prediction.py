@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,7 +14,8 @@ from torch import Tensor
 from ckpt_uq import decomposition, maps
 from ckpt_uq.arrays import as_tensor
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.moments import EnsembleMoments, Outputs
+from ckpt_uq.logits import as_logits, as_probabilities
+from ckpt_uq.moments import EnsembleMoments, Outputs, Transform
 
 
 def _same(tensor: Tensor) -> Tensor:
@@ -86,9 +87,36 @@ class Prediction:
         known = EnsembleMoments(mean_prob, mean_entropy=mean_prob.new_full((), math.nan), outputs=outputs)
         return cls(known, _region_order(region_order, known), give_back)
 
+    def recalibrated(self, transform: Transform) -> Prediction:
+        r"""Map the logits of the mean probability to others: first ensemble, then temperature.
+
+        Parameters
+        ----------
+        transform : callable
+            Takes and returns a tensor (C, \*S) of logits: the logarithms of the mean probabilities, or for
+            regions their log odds.
+
+        Returns
+        -------
+        Prediction
+            Without ``expected_entropy``, ``mutual_information`` and ``variance``, which tell of the members
+            as they were.
+
+        Examples
+        --------
+        >>> prediction = Prediction.from_probs(torch.tensor([[0.9], [0.1]]))
+        >>> prediction.recalibrated(lambda logits: logits / 2).mean_prob
+        tensor([[0.7500],
+                [0.2500]])
+        """
+        outputs: Literal["probs", "regions"] = "probs" if self.moments.outputs != "regions" else "regions"
+        mean_prob = as_probabilities(transform(as_logits(self.moments.mean_prob, outputs)), outputs)
+        known = EnsembleMoments(mean_prob, mean_entropy=mean_prob.new_full((), math.nan), outputs=outputs)
+        return Prediction(known, self.region_order, self.give_back)
+
     @property
     def n_members(self) -> int:
-        """How many members were averaged; 0 for :meth:`from_probs`, which does not know."""
+        """How many members were averaged; 0 after :meth:`from_probs` and :meth:`recalibrated`."""
         return self.moments.n_members
 
     @property
