@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
 from scipy.stats import spearmanr
 
-from ckpt_uq.errors import ArgumentError
+from ckpt_uq.evaluation.cases import known_pairs
 
 
 def spearman(x: Iterable[float], y: Iterable[float]) -> float:
@@ -34,11 +33,7 @@ def spearman(x: Iterable[float], y: Iterable[float]) -> float:
     >>> spearman([1.0, 2.0, 3.0, float("nan")], [0.9, 0.8, 0.1, 0.5])
     -1.0
     """
-    left, right = (np.array([float(value) for value in values]) for values in (x, y))
-    if len(left) != len(right):
-        raise ArgumentError(f"x and y must hold one value a case each, got {len(left)} and {len(right)}")
-    known = ~(np.isnan(left) | np.isnan(right))
-    left, right = left[known], right[known]
+    left, right = known_pairs(x, y)
     if len(set(left)) < 2 or len(set(right)) < 2:
         return float("nan")
     return float(spearmanr(left, right).statistic)

@@ -1,0 +1,43 @@
+"""Whether two quantities put pairs of cases in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scipy.stats import kendalltau
+
+from ckpt_uq.evaluation.cases import known_pairs
+
+
+def kendall(x: Iterable[float], y: Iterable[float]) -> float:
+    """Kendall's rank correlation (tau-b) over cases.
+
+    Parameters
+    ----------
+    x, y : iterable of float
+        One value a case, such as an uncertainty score and Dice. A case that lacks one of them (NaN) is left
+        out.
+
+    Returns
+    -------
+    float
+        In [-1, 1]; NaN for fewer than two cases, or if `x` or `y` is the same for all.
+
+    Raises
+    ------
+    ArgumentError
+        If `x` and `y` do not have the same number of cases.
+
+    See Also
+    --------
+    ckpt_uq.evaluation.spearman.spearman : Pearson's, of ranks.
+
+    Examples
+    --------
+    >>> round(kendall([1.0, 2.0, 3.0, float("nan")], [0.9, 0.8, 0.1, 0.5]), 6)
+    -1.0
+    """
+    left, right = known_pairs(x, y)
+    if len(set(left)) < 2 or len(set(right)) < 2:
+        return float("nan")
+    return float(kendalltau(left, right).statistic)
