@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ import venv
 import zipfile
 from collections.abc import Sequence
 from email.parser import Parser
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,39 @@ def test_tested_pins_lie_in_the_ranges(extra: str | None) -> None:
         if not wanted.specifier.contains(pins().get(canonicalize_name(wanted.name), "0"))
     ]
     assert outside == []
+
+
+def imported_distributions(folder: Path) -> dict[str, str]:
+    """Distributions that the files of a folder import, each with one file that does."""
+    files = sorted(folder.rglob("*.py"))
+    own = {path.stem for path in files} | {path.parent.name for path in files} | {"ckpt_uq", "readme_table"}
+    providers = packages_distributions()
+    found = {}
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
+            for root in {name.split(".")[0] for name in names} - own - set(sys.stdlib_module_names):
+                found[canonicalize_name(providers.get(root, [root])[0])] = path.name
+    return {str(name): where for name, where in found.items()}
+
+
+def named(*extras: str) -> set[str]:
+    every = [requirements(), *(requirements(extra) for extra in extras)]
+    return {str(canonicalize_name(wanted.name)) for several in every for wanted in several}
+
+
+def test_package_imports_only_what_it_asks_for() -> None:
+    optional = set(PROJECT["optional-dependencies"]) - {"test", "browser", "lint", "docs"}
+    found = imported_distributions(ROOT / "src")
+    assert {"torch", "numpy", "typer"} <= set(found)
+    assert {item for item in found.items() if item[0] not in named(*optional)} == set()
+
+
+def test_tests_import_only_what_their_extras_ask_for() -> None:
+    found = imported_distributions(ROOT / "tests")
+    assert {"pytest", "hypothesis", "netcal"} <= set(found)
+    assert {item for item in found.items() if item[0] not in named("test", "browser")} == set()
 
 
 def test_help_names_every_target() -> None:
