@@ -10,5 +10,3 @@ exit code meaning
 130       interrupted; the same command goes on where it was
 ========= ==================================================================================
 """
-
-SOME_CASES_FAILED = 3

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ckpt_uq.commands import SOME_CASES_FAILED
+from ckpt_uq.terminal import SOME_CASES_FAILED
 
 EPILOG = """Examples:
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ckpt_uq.commands import SOME_CASES_FAILED
+from ckpt_uq.terminal import SOME_CASES_FAILED
 
 if TYPE_CHECKING:
     from ckpt_uq.report.results import CaseResult

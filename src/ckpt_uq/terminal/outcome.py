@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from ckpt_uq.cohort import CohortOutcome
-from ckpt_uq.commands import SOME_CASES_FAILED
+from ckpt_uq.terminal import SOME_CASES_FAILED
 
 
 def conclude(outcome: CohortOutcome, out: Path, did: str, context: typer.Context, *, as_json: bool) -> None:
