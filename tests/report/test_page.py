@@ -106,6 +106,29 @@ def test_another_column_may_sort(everything: Path) -> None:
         made(everything, Settings(sort_by="speed"))
 
 
+def test_the_subject_of_the_results_sorts(everything: Path) -> None:
+    table = (everything / "scores.csv").read_text().replace("dice_organ", "contour_score_organ")
+    (everything / "scores.csv").write_text(table)
+    assert made(everything)[0].sorted_by == "contour_score_foreground"
+    metrics = json.loads((everything / "metrics.json").read_text())
+    (everything / "metrics.json").write_text(json.dumps(metrics | {"subject": "organ"}))
+    report, page = made(everything)
+    assert report.sorted_by == "contour_score_organ"
+    assert "Uncertainty–Dice correlation, organ" in section(page, "summary")
+
+
+def test_bins_of_few_voxels_are_hollow_and_joined_to_none(everything: Path) -> None:
+    stored = json.loads((everything / "calibration_bins.json").read_text())
+    case = stored["scopes"]["all"]["alpha"]
+    case["count"][0], case["confidence"][0], case["hits"][0] = 99, 9.0, 0
+    (everything / "calibration_bins.json").write_text(json.dumps(stored))
+    _, page = made(everything)
+    dots = [e.attributes["class"] for e in page.all("circle")]
+    assert dots.count("dot few") == 1
+    (line,) = [e.attributes["d"] for e in page.all("path") if e.attributes["class"] == "curve ours"][:1]
+    assert line.count("L") + line.count("M") == dots.count("dot")
+
+
 def test_numbers_stand_beside_their_meaning(everything: Path) -> None:
     _, page = made(everything)
     summary = section(page, "summary")
@@ -144,7 +167,7 @@ def test_page_says_how_it_was_made(everything: Path) -> None:
     assert "Results made by ckpt-uq demo --seed 1" in said
     assert "Page made by ckpt-uq report x Page made at 2031-05-06 07:08 UTC" in said
     assert "Seconds per stage train 12.3" in said
-    assert re.search(r"Versions ckpt_uq \d.*Python 3\.\d+.*torch \d.*numpy \d", said)
+    assert re.search(r"Page made with ckpt_uq \d.*Python 3\.\d+.*torch \d.*numpy \d", said)
     assert "NiiVue, © 2021 Niivue, BSD 2-Clause License" in said
 
 

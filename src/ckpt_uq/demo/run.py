@@ -135,6 +135,7 @@ class _Demo:
     ) -> dict[str, Any]:
         metrics = {
             "data": dataset.name,
+            "title": dataset.title,
             "classes": list(dataset.classes),
             "settings": {**asdict(self.settings), "batch_size": dataset.batch_size},
             "n_cases": {name: len(cases) for name, cases in vars(split).items()},

@@ -45,16 +45,16 @@ _ECE = (
 )
 _NLL = "Mean of −log p of the true class: how surprised the model is by the truth. Sure and wrong costs most."
 _ENTROPY = (
-    "Uncertainty of the averaged prediction, −Σ p log₂ p, averaged over the voxels: 0 bits is certain, 1 "
-    "bit a coin’s toss between two classes."
+    "Uncertainty of the averaged prediction, −Σ p log₂ p, averaged over the voxels: 0 bits is certain, "
+    "1 bit a coin’s toss between two classes."
 )
 _MI = (
     "Part of the entropy that comes from disagreement between members: high where another training would say "
     "otherwise."
 )
 _RATERS = (
-    "How often the entropy is higher at a voxel where annotators disagree than at one where they agree: 0.5 is "
-    "chance, 1 always."
+    "How often the entropy is higher at a voxel where annotators disagree than at one where they agree: 0.5 "
+    "is chance, 1 always."
 )
 _SPEARMAN = (
     "Rank correlation of uncertainty and Dice over cases: −1 if the most uncertain case is the worst, and so "
@@ -109,8 +109,15 @@ def quantity(name: str) -> Quantity:
     return Quantity(name, words[:1].upper() + words[1:])
 
 
-def uncertainty_column(columns: Iterable[str]) -> str | None:
+def uncertainty_column(columns: Iterable[str], subject: str = "") -> str | None:
     """The column by which cases are sorted, unless the user names one: the contour score, or else an entropy.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        The numbers that cases have.
+    subject : str
+        The class that matters, where the results name one.
 
     Examples
     --------
@@ -118,7 +125,7 @@ def uncertainty_column(columns: Iterable[str]) -> str | None:
     'contour_score_tumour'
     """
     names = list(columns)
-    for pattern in _UNCERTAINTY:
+    for pattern in (f"contour_(?:score|entropy)_{re.escape(subject)}", *_UNCERTAINTY):
         for name in names:
             if re.fullmatch(pattern, name):
                 return name

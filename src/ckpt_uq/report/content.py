@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,10 +62,17 @@ def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     """The headline numbers that metrics.json has."""
     found = [(name, _number(metrics, name)) for name in _TILES]
     return [
-        Tile(quantity(name), value, _number(metrics, name + SINGLE), _gain(metrics, name))
+        Tile(_named(name, metrics), value, _number(metrics, name + SINGLE), _gain(metrics, name))
         for name, value in found
         if value is not None
     ]
+
+
+def _named(name: str, metrics: Mapping[str, Any]) -> Quantity:
+    """The quantity, with the class that it is of where metrics.json says so apart from the name."""
+    said = quantity(name)
+    subject = metrics.get("subject") if name == "uncertainty_dice_spearman" else None
+    return replace(said, label=f"{said.label}, {subject}") if subject else said
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,9 @@ def reliability_figures(results: Results) -> list[Figure]:
         caption = Markup(
             "ECE <strong>{:.2f} %</strong> (95 % interval over cases {:.2f}–{:.2f}). On the diagonal, "
             "what is said with 80 % confidence is right 80 % of the time; below it the model is too sure. "
-            "Bars: 95 % interval when the {} cases are drawn again. Below: share of voxels in each bin."
-        ).format(100 * bars.ece, 100 * bars.ece_low, 100 * bars.ece_high, len(bins.count))
+            "Bars: 95 % interval when the {} cases are drawn again. Hollow: fewer than {} "
+            "voxels. Below: share of voxels in each bin."
+        ).format(100 * bars.ece, 100 * bars.ece_low, 100 * bars.ece_high, len(bins.count), figures.FEW)
         drawing = figures.reliability_figure(f"reliability-{bins.scope}", bars, what)
         shown.append(Figure(drawing, f"Reliability, {what}", caption))
     return shown

@@ -14,6 +14,9 @@ from ckpt_uq.report.reliability import ReliabilityBars
 from ckpt_uq.report.risk_coverage import RiskCoverage
 from ckpt_uq.report.svg import Plot, drawing, element, padded
 
+FEW = 100
+"""Voxels in a bin below which its dot is hollow and joined to no other."""
+
 _SIDE = 300.0
 
 
@@ -71,18 +74,19 @@ def reliability_figure(name: str, bars: ReliabilityBars, what: str) -> Markup:
     plot.y_axis("Accuracy")
     plot.x_axis(numbers=False)
     plot.line((0, 1), (0, 1), "reference")
-    known = np.flatnonzero(np.isfinite(bars.accuracy)).tolist()
+    filled = np.isfinite(bars.accuracy)
+    known, many = np.flatnonzero(filled).tolist(), bars.n_voxels >= FEW
     for index in known:
         x = plot.x(float(bars.confidence[index]))
         low, high = plot.y(float(bars.low[index])), plot.y(float(bars.high[index]))
         plot.add("path", d=f"M{x - 3:.1f} {low:.1f}h6m-3 0V{high:.1f}m-3 0h6", class_="whisker", fill="none")
-    plot.line(bars.confidence[known], bars.accuracy[known], "curve ours")
+    plot.line(bars.confidence[filled & many], bars.accuracy[filled & many], "curve ours")
     for index in known:
         x, y = float(bars.confidence[index]), float(bars.accuracy[index])
         said = element(
             "title", f"Confidence {x:.3f}, accuracy {y:.3f} ({bars.low[index]:.3f} to {bars.high[index]:.3f})"
         )
-        plot.add("circle", said, cx=plot.x(x), cy=plot.y(y), r=4, class_="dot")
+        plot.add("circle", said, cx=plot.x(x), cy=plot.y(y), r=4, class_="dot" if many[index] else "dot few")
     below.y_axis("Voxels", ticks=[0.0, 1.0])
     below.x_axis("Confidence")
     story = (

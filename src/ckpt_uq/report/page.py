@@ -110,7 +110,7 @@ def write_report(
 def _with_uncertainty(results: Results) -> tuple[Results, dict[str, str]]:
     """Give cases a mean entropy where scores.csv has no uncertainty; name those that cannot be read."""
     failed: dict[str, str] = {}
-    if uncertainty_column(results.columns) is not None:
+    if _default_column(results) is not None:
         return results, failed
     cases = []
     for case in results.cases:
@@ -129,7 +129,11 @@ def _with_uncertainty(results: Results) -> tuple[Results, dict[str, str]]:
 def _sorting_column(results: Results, asked: str | None) -> str | None:
     if asked is not None and asked not in results.columns:
         raise ArgumentError(f"sort_by must be one of {', '.join(results.columns)}, got {asked!r}")
-    return asked or uncertainty_column(results.columns)
+    return asked or _default_column(results)
+
+
+def _default_column(results: Results) -> str | None:
+    return uncertainty_column(results.columns, str(results.metrics.get("subject", "")))
 
 
 def _descending(case: CaseResult, by: str | None) -> tuple[bool, float, str]:

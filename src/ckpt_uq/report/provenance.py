@@ -16,15 +16,22 @@ _PACKAGES = ("torch", "numpy", "nibabel")
 
 def facts_of(results: Results, settings: Settings) -> list[tuple[str, str]]:
     """Commands, date, folder, durations and versions, those that are known."""
-    told, seconds = results.metrics.get("command"), results.metrics.get("seconds")
+    metrics = results.metrics
+    told, seconds, theirs = metrics.get("command"), metrics.get("seconds"), metrics.get("versions")
     stages = seconds.items() if isinstance(seconds, Mapping) else ()
+    with_them = theirs.items() if isinstance(theirs, Mapping) else ()
     versions = [f"{package} {metadata.version(package)}" for package in _PACKAGES]
     facts = [
         ("Results made by", str(told) if told else ""),
+        ("Results made at", str(metrics.get("date") or "")),
+        ("Results made with", ", ".join(f"{name} {version}" for name, version in with_them)),
         ("Page made by", settings.command),
         ("Page made at", (settings.made_at or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M %Z")),
         ("Results folder", str(results.folder)),
         ("Seconds per stage", ", ".join(f"{stage} {time:.1f}" for stage, time in stages)),
-        ("Versions", ", ".join([f"ckpt_uq {__version__}", f"Python {platform.python_version()}", *versions])),
+        (
+            "Page made with",
+            ", ".join([f"ckpt_uq {__version__}", f"Python {platform.python_version()}", *versions]),
+        ),
     ]
     return [(name, text) for name, text in facts if text]

@@ -20,6 +20,8 @@ class ReliabilityBars(NamedTuple):
     """Lower end of the accuracy's 95 % interval."""
     high: Floats
     """Upper end of the accuracy's 95 % interval."""
+    n_voxels: Floats
+    """Voxels in the bin."""
     share: Floats
     """Share of all voxels that lie in the bin."""
     ece: float
@@ -64,6 +66,7 @@ def reliability_bars(bins: CaseBins, *, n_resamples: int = 1000, seed: int = 0) 
         accuracy=_ratio(pooled[2], pooled[0]),
         low=low,
         high=high,
+        n_voxels=pooled[0],
         share=pooled[0] / max(1.0, pooled[0].sum()),
         ece=float(_ece(*pooled)),
         ece_low=float(ece_low[0]),
