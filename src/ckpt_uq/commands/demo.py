@@ -85,7 +85,8 @@ class _Bars:
 
     @contextmanager
     def stage(self, name: str, total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
-        task = self._progress.add_task(name, total=total, completed=done, remark="")
+        task = self._progress.add_task(name, total=total, remark="")
+        self._progress.update(task, completed=done)  # stops the clock of a stage that was done before
         yield lambda remark: self._progress.update(task, advance=1, remark=remark)
 
 

@@ -168,8 +168,8 @@ _ALL = (
         load=_on_disk("kits-slices", "kits_slices", kits_slices_cases),
         split=SplitSizes(train=13, selection=4, calibration=2, test=6),
         slicewise=Slicewise(grid=(128, 128), factor=4),
-        n_epochs=80,
-        batch_size=4,
+        n_epochs=160,  # thirteen cases make short epochs
+        batch_size=2,
     ),
 )
 DATASETS: Mapping[str, DataSet] = {dataset.name: dataset for dataset in _ALL}

@@ -69,7 +69,7 @@ def spread(cases: Sequence[Shown], subject: str) -> dict[str, Shown]:
 
 
 def _said(scores: CaseScores, subject: str) -> str:
-    return f"{subject}: score {scores.contour_score[subject]:.2f}, Dice {scores.dice_of(subject):.2f}"
+    return f"{subject} score {scores.contour_score[subject]:.2f}\nDice {scores.dice_of(subject):.2f}"
 
 
 def _draw_row(axes: Sequence[Axes], shown: Shown, dataset: DataSet, tops: Mapping[int, float]) -> None:

@@ -10,7 +10,7 @@ from ckpt_uq.demo.figures.style import ENSEMBLE, SINGLE, drawn
 from ckpt_uq.demo.scoring import FOREGROUND, CaseScores
 
 N_NAMED = 3
-EDGE = 0.12  # of the axis: names that start nearer to its end grow inwards
+EDGE = 0.25  # of the axis: names of dots nearer to its end stand to their left
 
 
 def draw_uncertainty_against_dice(
@@ -29,10 +29,9 @@ def draw_uncertainty_against_dice(
         axes.margins(0.06)
         left, right = axes.get_xlim()
         for score, dice, name in known[:N_NAMED]:
-            across = (score - left) / (right - left)
-            side = "left" if across < EDGE else "right" if across > 1 - EDGE else "center"
-            label = axes.annotate(name, (score, dice), xytext=(0, 6), textcoords="offset points")
-            label.set(horizontalalignment=side, fontsize=8, color=SINGLE)
+            shift, side = (-8, "right") if score > right - EDGE * (right - left) else (8, "left")
+            label = axes.annotate(name, (score, dice), xytext=(shift, 0), textcoords="offset points")
+            label.set(horizontalalignment=side, verticalalignment="center", fontsize=8, color=SINGLE)
         axes.set(
             title=f"Spearman {said} over {len(known)} test cases",
             xlabel=f"contour score, {subject} (bits per contour voxel)",

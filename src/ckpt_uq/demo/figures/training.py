@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from matplotlib.axes import Axes
 
 from ckpt_uq.demo.figures.style import ENSEMBLE, QUIET, SINGLE, drawn
 from ckpt_uq.manifest import RunManifest, SavedSnapshot
+
+LEAST_ROOM = 0.02
 
 
 def draw_training(path: Path, run: RunManifest, best: SavedSnapshot) -> None:
@@ -52,4 +55,13 @@ def _draw_dice(axes: Axes, run: RunManifest, best: SavedSnapshot) -> None:
         markeredgewidth=1.8,
         label=f"best single checkpoint (epoch {best.epoch})",
     )
+    axes.set_ylim(bottom=_lowest(run))
     axes.legend(loc="lower right")
+
+
+def _lowest(run: RunManifest) -> float:
+    """Where the axis starts: epochs far below every member would press the members together."""
+    members = [member.score for member in run.members]
+    room = max(2 * LEAST_ROOM, max(members) - min(members))
+    scores = [entry.score for entry in run.history if math.isfinite(entry.score)]
+    return max(min(members) - room, min(scores) - LEAST_ROOM)
