@@ -61,8 +61,9 @@ def run_cohort(
     out : path
         Gets ``cases/NAME/`` for every case, and ``scores.csv``.
     make : callable
-        Called as ``make(name, folder, report)``: fills the empty folder, tells ``report`` the fraction that
-        is done now and then, returns what ``case.json`` shall say, ``scores`` (a number by name) among it.
+        Called as ``make(name, folder, report)``: clears and fills the folder once its input is known to be
+        good, tells ``report`` the fraction that is done now and then, returns what ``case.json`` shall
+        say, ``scores`` (a number by name) and ``contour_settings`` among it.
     needs : collection of str
         Files that a finished case must have.
     overwrite : bool
@@ -92,17 +93,20 @@ def run_cohort(
         report(0)
         if name not in kept:
             try:
-                clear(folders[name])
                 content = make(name, folders[name], report)
                 mark_done(folders[name], {"settings": dict(cases[name]), **content})
             except (CkptUQError, OSError) as error:
                 failed[name] = error
-                _discard(folders[name])
+                _discard_unless_whole(folders[name])
         report(1)
     made = tuple(name for name in cases if name not in kept and name not in failed)
     done = {name: read_done(folder) for name, folder in folders.items() if name not in failed}
-    write_scores(Path(out) / SCORES, {name: content["scores"] for name, content in done.items() if content})
+    write_scores(Path(out) / SCORES, {name: _row(content) for name, content in done.items() if content})
     return CohortOutcome(made, tuple(kept), failed, Path(out) / SCORES)
+
+
+def _row(done: Mapping[str, Any]) -> dict[str, float | str | None]:
+    return {**done["scores"], "contour_settings": json.dumps(done["contour_settings"])}
 
 
 def writable(out: str | Path) -> Path:
@@ -119,8 +123,10 @@ def writable(out: str | Path) -> Path:
     return out
 
 
-def _discard(folder: Path) -> None:
-    """Leave nothing of a failed case that could be taken for a result."""
+def _discard_unless_whole(folder: Path) -> None:
+    """Leave nothing of a failed case that could be taken for a result; a whole one, made before, stays."""
+    if read_done(folder) is not None or not folder.exists():
+        return
     with suppress(OSError):  # the disk may be what failed
         clear(folder)
         folder.rmdir()

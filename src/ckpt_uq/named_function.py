@@ -37,16 +37,20 @@ def named_function(spec: str, argument: str) -> Callable[..., Any]:
     found = _imported(module_name, argument)
     for part in path.split("."):
         if not hasattr(found, part):
-            names = [name for name in vars(found) if callable(vars(found)[name]) and not name.startswith("_")]
+            own = [name for name, value in vars(found).items() if _belongs_to(module_name, value)]
             raise ArgumentError(
                 f"{argument} must name something in {module_name}, which has no {path}; it has "
-                f"{', '.join(names[:8]) or 'no function'}"
+                f"{', '.join(own[:8]) or 'no function'}"
             )
         found = getattr(found, part)
     if not callable(found):
         raise ArgumentError(f"{argument} must name a function, {spec} is a {type(found).__name__}")
     function: Callable[..., Any] = found
     return function
+
+
+def _belongs_to(module: str, value: object) -> bool:
+    return callable(value) and getattr(value, "__module__", None) == module
 
 
 def _imported(name: str, argument: str) -> Any:

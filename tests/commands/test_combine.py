@@ -14,12 +14,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from ckpt_uq.case_folder import DONE, read_done
 from ckpt_uq.cli import app
 from ckpt_uq.combining.cohort import combine_cohort
-from ckpt_uq.combining.outputs import DONE, read_done
 from reference.combined import combined
 from reference.member_folders import folders, save_case, save_members
 

@@ -6,14 +6,14 @@ import weakref
 
 import pytest
 import torch
-from ckpt_uq.checkpoints import save_weights
-from ckpt_uq.selection import PeakCheckpointSelector
 from torch import nn
 
+from ckpt_uq.checkpoints import save_weights
 from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.errors import ArgumentError, CheckpointError, ManifestError
 from ckpt_uq.members import checkpoints as member_files
 from ckpt_uq.members.checkpoints import CheckpointMembers
+from ckpt_uq.selection import PeakCheckpointSelector
 
 
 def network(seed: int) -> nn.Module:

@@ -9,9 +9,9 @@ import pkgutil
 import numpy as np
 import pytest
 import torch
-from ckpt_uq.checkpoints import save_weights
 
 import ckpt_uq.members
+from ckpt_uq.checkpoints import save_weights
 from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.members.source import Member, MemberSource
 

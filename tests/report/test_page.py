@@ -84,6 +84,16 @@ def test_names_reach_the_page_as_text(everything: Path) -> None:
     assert any(e.attributes["alt"].startswith(NAMES[2]) for e in page.all("img"))
 
 
+def test_no_name_ends_a_script(everything: Path) -> None:
+    metrics = json.loads((everything / "metrics.json").read_text()) | {"classes": ["</script><b>"]}
+    (everything / "metrics.json").write_text(json.dumps(metrics))
+    _, page = made(everything)
+    assert page.faults == []
+    assert not page.all("b")
+    (told,) = [json.loads(e.text) for e in page.all("script") if e.attributes.get("id") == "viewer-data"]
+    assert told["palette"]["classes"][0]["name"] == "</script><b>"
+
+
 def test_cases_come_most_uncertain_first_and_those_without_a_number_last(everything: Path) -> None:
     report, page = made(everything)
     assert report.sorted_by == "contour_score_foreground"

@@ -6,15 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ckpt_uq.combining.contours import SlabContours
-from ckpt_uq.combining.foreground import as_foreground
-from ckpt_uq.combining.outputs import ENTROPY, MEAN_PROBS, MUTUAL_INFORMATION, SEGMENTATION, clear
+from ckpt_uq.case_folder import ENTROPY, MEAN_PROBS, MUTUAL_INFORMATION, SEGMENTATION, clear
+from ckpt_uq.combining.scores import CaseScores, CaseSums
 from ckpt_uq.combining.slabs import require_same_shape, slab_predictions
 from ckpt_uq.errors import DataError
 from ckpt_uq.io.geometry import Geometry
@@ -23,23 +20,6 @@ from ckpt_uq.io.probabilities import SavedProbabilities, geometry_beside, open_p
 from ckpt_uq.io.probabilities_writer import probabilities_writer
 from ckpt_uq.kernels.blocks import thread_count
 from ckpt_uq.prediction import Prediction
-
-
-@dataclass(frozen=True)
-class CaseScores:
-    """What is said of a case in numbers.
-
-    Attributes
-    ----------
-    scores : dict
-        In bits: the contour score of all foreground classes as one and of each, or of each region, and the
-        means of entropy and mutual information over the voxels. NaN where there is no contour.
-    contour_settings : dict
-        How the contour scores were computed.
-    """
-
-    scores: dict[str, float]
-    contour_settings: dict[str, Any]
 
 
 def combine_case(
@@ -90,7 +70,7 @@ def combine_case(
         axis = geometry.axial_axis if slice_axis is None else slice_axis
         predictions = slab_predictions(members, weights, region_order)
         clear(folder)
-        sums = _Sums(members[0].shape[0], axis, region_order)
+        sums = CaseSums(members[0].shape[0], axis, region_order)
         writers = stack.enter_context(ExitStack())  # closed first: files appear when all is done
         write = _Writer(writers, folder, geometry, members[0].shape[0], region_order, save_probs=save_probs)
         for prediction in predictions:
@@ -167,37 +147,3 @@ class _Writer:
         self._information(prediction.mutual_information)
         if self._probs is not None:
             self._probs(prediction.mean_prob)
-
-
-class _Sums:
-    """Scores of one case, on the way."""
-
-    def __init__(self, n_channels: int, slice_axis: int, region_order: tuple[int, ...] | None) -> None:
-        self._classes = region_order is None
-        self._indices = range(1, n_channels) if self._classes else range(n_channels)
-        self._contours = SlabContours(self._indices, slice_axis)
-        self._foreground = SlabContours([1], slice_axis)
-        self._entropy = self._information = 0.0
-        self.n_voxels = 0
-
-    def update(self, prediction: Prediction) -> None:
-        self._contours.update(prediction)
-        if self._classes:
-            self._foreground.update(as_foreground(prediction))
-        self._entropy += float(prediction.predictive_entropy.sum(dtype=np.float64))
-        self._information += float(prediction.mutual_information.sum(dtype=np.float64))
-        self.n_voxels += math.prod(prediction.grid)
-
-    def result(self) -> CaseScores:
-        kind = "class" if self._classes else "region"
-        terms = {f"{kind}_{index}": self._contours.terms(index) for index in self._indices}
-        if self._classes:
-            terms = {"foreground": self._foreground.terms(1), **terms}
-        return CaseScores(
-            scores={
-                **{f"contour_score_{name}": of_class.volume for name, of_class in terms.items()},
-                "mean_entropy_bits": self._entropy / self.n_voxels,
-                "mean_mutual_information_bits": self._information / self.n_voxels,
-            },
-            contour_settings=next(iter(terms.values())).settings,
-        )

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ckpt_uq.case_folder import MEAN_PROBS
+from ckpt_uq.cohort import CohortOutcome, Progress, run_cohort
 from ckpt_uq.combining.case import combine_case
-from ckpt_uq.combining.outputs import MEAN_PROBS, mark_done, read_done
-from ckpt_uq.errors import ArgumentError, CkptUQError, DataError
-from ckpt_uq.io.atomic import write_bytes_atomic
+from ckpt_uq.errors import ArgumentError, DataError
 from ckpt_uq.io.probabilities import find_cases
-
-SCORES = "scores.csv"
-
-Progress = Callable[[str, float, int], None]
-
-
-@dataclass(frozen=True)
-class CohortOutcome:
-    """What became of every case.
-
-    Attributes
-    ----------
-    combined, kept : tuple of str
-        Cases that were made now, and those that were there already.
-    failed : dict
-        What went wrong, by case.
-    scores : Path
-        Table of the scores of all that are there, one row a case.
-    """
-
-    combined: tuple[str, ...]
-    kept: tuple[str, ...]
-    failed: dict[str, str]
-    scores: Path
 
 
 def combine_cohort(
@@ -98,38 +69,27 @@ def combine_cohort(
         raise DataError(
             f"members must hold CASE.npz, .npy or .zarr, found none in {', '.join(map(str, members))}"
         )
-    cases = _writable(Path(out)) / "cases"
-    kept = () if overwrite else tuple(_finished(cases, names, settings, save_probs))
-    failed: dict[str, str] = {}
-    for index, name in enumerate(names):
-        report = partial(_report, progress, name, index, len(names))
-        report(0)
-        if name in kept:
-            continue
-        try:
-            scored = combine_case(
-                _paths(name, found, members),
-                cases / name,
-                weights=settings["weights"],
-                region_order=settings["region_order"] and tuple(settings["region_order"]),
-                slice_axis=slice_axis,
-                save_probs=save_probs,
-                progress=report,
-            )
-            mark_done(
-                cases / name,
-                {"settings": settings, "scores": scored.scores, "contour_settings": scored.contour_settings},
-            )
-        except (CkptUQError, OSError) as error:
-            failed[name] = str(error)
-        report(1)
-    combined = tuple(name for name in names if name not in kept and name not in failed)
-    _write_scores(Path(out) / SCORES, {name: cases / name for name in names if name not in failed})
-    return CohortOutcome(combined, kept, failed, Path(out) / SCORES)
 
+    def make(name: str, folder: Path, report: Callable[[float], None]) -> dict[str, Any]:
+        scored = combine_case(
+            _paths(name, found, members),
+            folder,
+            weights=settings["weights"],
+            region_order=settings["region_order"] and tuple(settings["region_order"]),
+            slice_axis=slice_axis,
+            save_probs=save_probs,
+            progress=report,
+        )
+        return asdict(scored)
 
-def _report(progress: Progress, name: str, index: int, n_cases: int, done: float) -> None:
-    progress(name, index + done, n_cases)
+    return run_cohort(
+        {name: settings for name in names},
+        out,
+        make,
+        needs=[MEAN_PROBS] if save_probs else [],
+        overwrite=overwrite,
+        progress=progress,
+    )
 
 
 def _settings(
@@ -155,33 +115,6 @@ def _settings(
     }
 
 
-def _writable(out: Path) -> Path:
-    try:
-        (out / "cases").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"out must be a folder that can be written to, got {out}: {error.strerror}"
-        ) from error
-    if not os.access(out / "cases", os.W_OK):
-        raise DataError(f"out must be a folder that can be written to, {out} is read-only; choose another")
-    return out
-
-
-def _finished(cases: Path, names: Sequence[str], settings: dict[str, Any], save_probs: bool) -> list[str]:
-    finished = []
-    for name in names:
-        done = read_done(cases / name)
-        if done is None or (save_probs and not (cases / name / MEAN_PROBS).is_file()):
-            continue
-        if done["settings"] != settings:
-            raise ArgumentError(
-                f"out has {name} already, made with {done['settings']}, now asked for with {settings}; "
-                "choose another folder, or overwrite"
-            )
-        finished.append(name)
-    return finished
-
-
 def _paths(name: str, found: Sequence[Mapping[str, Path]], members: Sequence[str | Path]) -> list[Path]:
     missing = [str(member) for member, cases in zip(members, found, strict=True) if name not in cases]
     if missing:
@@ -189,18 +122,3 @@ def _paths(name: str, found: Sequence[Mapping[str, Path]], members: Sequence[str
             f"every member must have {name}, it is missing in {', '.join(missing)}; predict it there"
         )
     return [cases[name] for cases in found]
-
-
-def _write_scores(path: Path, folders: Mapping[str, Path]) -> None:
-    """Write one row a case, from what the cases' own files say; a score that is none is an empty cell."""
-    rows = [
-        {"case": name, **done["scores"], "contour_settings": json.dumps(done["contour_settings"])}
-        for name, folder in folders.items()
-        if (done := read_done(folder)) is not None
-    ]
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, columns or ["case"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes_atomic(path, table.getvalue().encode())

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-from ckpt_uq.commands import SOME_CASES_FAILED
-
-if TYPE_CHECKING:
-    from ckpt_uq.combining.cohort import CohortOutcome
 
 EPILOG = """Examples, after nnUNetv2_predict ... --save_probabilities for each member:
 
@@ -24,6 +18,7 @@ ckpt-uq combine fold_0 fold_1 -o ensemble --regions 1,2,3 --json
 
 
 def combine(
+    context: typer.Context,
     members: Annotated[
         list[Path],
         typer.Argument(
@@ -65,8 +60,10 @@ def combine(
     """
     from ckpt_uq.combining.cohort import combine_cohort
     from ckpt_uq.terminal.options import numbers
+    from ckpt_uq.terminal.outcome import conclude
+    from ckpt_uq.terminal.progress import CaseBar
 
-    with _Bar() as bar:
+    with CaseBar() as bar:
         outcome = combine_cohort(
             members,
             out,
@@ -77,49 +74,4 @@ def combine(
             overwrite=overwrite,
             progress=bar.show,
         )
-    for name, message in outcome.failed.items():
-        typer.echo(f"{name} failed: {message}", err=True)
-    typer.echo(json.dumps(_plain(outcome, out)) if as_json else _summary(outcome, out))
-    if outcome.failed:
-        raise typer.Exit(SOME_CASES_FAILED)
-
-
-class _Bar:
-    """A bar on stderr that counts cases, and moves within them."""
-
-    def __enter__(self) -> _Bar:
-        from rich.console import Console
-        from rich.progress import Progress, TimeRemainingColumn
-
-        self._progress = Progress(
-            *Progress.get_default_columns()[:-1], TimeRemainingColumn(), console=Console(stderr=True)
-        )
-        self._task = self._progress.add_task("reading folders", total=None)
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
-
-    def show(self, case: str, done: float, n_cases: int) -> None:
-        self._progress.update(self._task, description=case, completed=done, total=n_cases)
-
-
-def _plain(outcome: CohortOutcome, out: Path) -> dict[str, Any]:
-    return {
-        "out": str(out),
-        "scores": str(outcome.scores),
-        "combined": outcome.combined,
-        "kept": outcome.kept,
-        "failed": outcome.failed,
-    }
-
-
-def _summary(outcome: CohortOutcome, out: Path) -> str:
-    counts = [
-        (len(outcome.combined), "combined"),
-        (len(outcome.kept), "finished before"),
-        (len(outcome.failed), "failed"),
-    ]
-    said = ", ".join(f"{n} {what}" for n, what in counts if n)
-    return f"{said}: {out}"
+    conclude(outcome, out, "combined", context, as_json=as_json)

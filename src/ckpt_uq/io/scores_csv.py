@@ -11,7 +11,7 @@ from pathlib import Path
 from ckpt_uq.errors import DataError
 from ckpt_uq.io.atomic import write_bytes_atomic
 
-Scores = Mapping[str, float | None]
+Scores = Mapping[str, float | str | None]
 
 
 def write_scores(path: str | Path, rows: Mapping[str, Scores]) -> None:
@@ -66,7 +66,9 @@ def read_scores(path: str | Path) -> dict[str, dict[str, float]]:
     }
 
 
-def _cell(value: float | None) -> str:
+def _cell(value: float | str | None) -> str:
+    if isinstance(value, str):
+        return value
     return "" if value is None or math.isnan(value) else repr(float(value))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ckpt_uq.case_folder import ENTROPY, MEAN_PROBS, MUTUAL_INFORMATION, SEGMENTATION
+from ckpt_uq.case_folder import ENTROPY, MEAN_PROBS, MUTUAL_INFORMATION, SEGMENTATION, clear
+from ckpt_uq.combining.scores import CaseSums
 from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.errors import CkptUQError, MemberError
 from ckpt_uq.io.nifti import write_volume
@@ -17,7 +18,6 @@ from ckpt_uq.io.probabilities_writer import probabilities_writer
 from ckpt_uq.io.volume import Volume, read_volume
 from ckpt_uq.members.source import MemberSource
 from ckpt_uq.moments import Outputs
-from ckpt_uq.predicting.scores import case_scores
 from ckpt_uq.predicting.steps import Steps
 from ckpt_uq.prediction import Prediction
 
@@ -102,6 +102,7 @@ def predict_case(
     """
     volume = read_volume(image)
     prediction = predictor.predict(volume, progress)
+    clear(folder)
     maps = {
         SEGMENTATION: prediction.segmentation,
         ENTROPY: prediction.predictive_entropy,
@@ -113,8 +114,9 @@ def predict_case(
         probs = prediction.mean_prob
         with probabilities_writer(folder / MEAN_PROBS, probs.shape) as write:
             write(probs)
-    scored = case_scores(prediction, volume.geometry.axial_axis)
-    return {"scores": scored.scores, "contour": scored.settings, "n_classes": prediction.n_classes}
+    sums = CaseSums(prediction.n_classes, volume.geometry.axial_axis, prediction.region_order)
+    sums.update(prediction)
+    return asdict(sums.result())
 
 
 def _stored(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -137,9 +137,11 @@ def dice_column(columns: Iterable[str], by: str) -> str | None:
 
     Examples
     --------
-    >>> columns = ["dice_kidney", "dice_tumour", "dice_mean"]
+    >>> columns = ["dice_best_single", "dice_kidney", "dice_tumour", "dice_mean"]
     >>> dice_column(columns, "contour_score_tumour"), dice_column(columns, "mean_entropy_bits")
     ('dice_tumour', 'dice_mean')
+    >>> dice_column(columns[:2], "mean_entropy_bits")
+    'dice_kidney'
     """
     names = [name for name in columns if name.startswith("dice") and not name.endswith(SINGLE)]
     of_class = [name for name in names if by.endswith("_" + name.removeprefix("dice_"))]

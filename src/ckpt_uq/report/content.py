@@ -163,8 +163,8 @@ def triage_figures(
         "Does uncertainty point to the bad cases?",
         Markup(
             "One dot a case ({}); follow it to the pictures. Spearman’s rank correlation "
-            "<strong>{:.2f}</strong>: −1 would be a perfect warning, 0 none.{}"
-        ).format(int(known.sum()), rho, _left_out(len(cases) - int(known.sum()))),
+            "<strong>{}</strong>: −1 would be a perfect warning, 0 none.{}"
+        ).format(int(known.sum()), f"{rho:.2f}".replace("-", "−"), _left_out(len(cases) - int(known.sum()))),
     )
     curve = risk_coverage(x, 1 - y)
     if curve is None:

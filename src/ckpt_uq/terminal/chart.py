@@ -42,7 +42,8 @@ def chart(values: Sequence[float], *, ticks: Sequence[int] = (), width: int = 64
     beside = {0: labels[0], height - 1: labels[1]}
     lines = [f"{beside.get(i, ''):>{margin}} |{''.join(row)}".rstrip() for i, row in enumerate(rows)]
     below = _tick_line({tick * width // len(values): tick for tick in ticks})
-    return "\n".join([*lines, " " * margin + " +" + "-" * width, f"{' ' * margin}  {below}".rstrip()])
+    axis = [" " * margin + " +" + "-" * width, *([" " * margin + f"  {below}"] if below else [])]
+    return "\n".join([*lines, *axis])
 
 
 def _row(value: float, low: float, high: float, height: int) -> int:

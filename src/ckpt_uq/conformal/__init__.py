@@ -1,0 +1,25 @@
+"""Contours with a guarantee: the truth lies between them as often as was asked for."""
+
+from ckpt_uq.conformal.families import (
+    inner_margin,
+    inner_threshold,
+    margins,
+    outer_margin,
+    outer_threshold,
+    thresholds,
+)
+from ckpt_uq.conformal.losses import missed_lesions, missed_voxels, surplus_voxels
+from ckpt_uq.conformal.risk import control_risk
+
+__all__ = [
+    "control_risk",
+    "inner_margin",
+    "inner_threshold",
+    "margins",
+    "missed_lesions",
+    "missed_voxels",
+    "outer_margin",
+    "outer_threshold",
+    "surplus_voxels",
+    "thresholds",
+]

@@ -1,0 +1,98 @@
+"""What filtering out uncertain voxels does to Dice, and what it takes along: the QU-BraTS curves."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ckpt_uq.arrays import on_host
+from ckpt_uq.errors import ArgumentError
+from ckpt_uq.probabilities import require_mask
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class FilterCurves(NamedTuple):
+    """At each threshold, after leaving out the voxels whose uncertainty exceeds it; shape (thresholds,)."""
+
+    thresholds: Floats
+    """As shares of the highest uncertainty, from 0 to 1."""
+    dice: Floats
+    """Dice of the voxels that remain; 1 if they hold neither."""
+    lost_true_positives: Floats
+    """Share of the true positives that was left out (FTP)."""
+    lost_true_negatives: Floats
+    """Share of the true negatives that was left out (FTN)."""
+
+    @property
+    def score(self) -> float:
+        """Mean of the area under Dice and of one minus the areas under the two shares, in [0, 1]."""
+        dice, ftp, ftn = (float(np.trapezoid(curve, self.thresholds)) for curve in self[1:])
+        return (dice + 1 - ftp + 1 - ftn) / 3
+
+
+def filter_curves(
+    prediction: Any, labels: Any, uncertainty: Any, *, highest: float, n_thresholds: int = 101
+) -> FilterCurves:
+    """Curves of one case and one region over thresholds of the uncertainty.
+
+    Parameters
+    ----------
+    prediction, labels : array
+        Boolean, shape S.
+    uncertainty : array
+        Numbers in [0, `highest`], shape S.
+    highest : float
+        The largest uncertainty there can be: 1 bit for a region's or a class's own entropy. Scaling each case
+        by its own maximum instead would make sure cases look unsure.
+    n_thresholds : int
+        Equally spaced from 0 to `highest`, at least 2; at the last nothing is left out.
+
+    Returns
+    -------
+    FilterCurves
+
+    Raises
+    ------
+    ArgumentError
+        If shapes or dtypes do not fit, or an uncertainty is NaN or out of range.
+
+    References
+    ----------
+    .. [1] R. Mehta et al. (2022), QU-BraTS, arXiv:2112.10074.
+
+    Examples
+    --------
+    >>> guess, truth = np.array([True, True, False, False]), np.array([True, False, False, False])
+    >>> curves = filter_curves(guess, truth, np.array([0.0, 1.0, 0.0, 0.0]), highest=1.0, n_thresholds=2)
+    >>> curves.dice.round(3), round(curves.score, 3)
+    (array([1.   , 0.667]), 0.889)
+    """
+    guess, truth = on_host(prediction, "prediction"), on_host(labels, "labels")
+    u = on_host(uncertainty, "uncertainty")
+    require_mask(guess, u.shape, "prediction")
+    require_mask(truth, u.shape, "labels")
+    if not (math.isfinite(highest) and highest > 0):
+        raise ArgumentError(f"highest must be a positive uncertainty, got {highest}")
+    if n_thresholds < 2:
+        raise ArgumentError(f"n_thresholds must be >= 2, got {n_thresholds}")
+    if u.size and not (u.min() >= 0 and u.max() <= highest * (1 + 1e-6)):
+        raise ArgumentError(
+            f"uncertainty must lie in [0, {highest:.6g}], got values in [{u.min():.6g}, {u.max():.6g}]"
+        )
+    thresholds = np.linspace(0, 1, n_thresholds)
+    first = np.minimum(np.searchsorted(thresholds * highest, u), n_thresholds - 1)  # that keeps the voxel
+    tp, fp, fn, tn = (
+        np.bincount(first[group], minlength=n_thresholds).cumsum()
+        for group in (guess & truth, guess & ~truth, ~guess & truth, ~guess & ~truth)
+    )
+    dice = np.ones(n_thresholds)
+    np.divide(2 * tp, 2 * tp + fp + fn, out=dice, where=tp + fp + fn > 0)
+    return FilterCurves(thresholds, dice, _lost(tp), _lost(tn))
+
+
+def _lost(kept: np.ndarray[Any, Any]) -> Floats:
+    """Share of all that is not kept; 0 if there is none."""
+    return np.asarray((kept[-1] - kept) / max(int(kept[-1]), 1), np.float64)
