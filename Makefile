@@ -33,7 +33,7 @@ test-browser: $(VENV)/.browser ## the report in a real browser
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
 	@command -v $(CHROMIUM) > /dev/null || \
 	  { echo 'no $(CHROMIUM) here: install Chromium, or say where it is with CHROMIUM=/path/to/it' >&2; exit 1; }
-	CKPT_UQ_CHROMIUM="$$(command -v $(CHROMIUM))" $(BIN)/python -m pytest -m browser $(ARGS)
+	CKPT_UQ_CHROMIUM="$$(command -v $(CHROMIUM))" $(BIN)/python -m pytest -m browser tests/report $(ARGS)
 
 lint: $(VENV)/.lint ## ruff and mypy --strict
 	$(BIN)/ruff check .
