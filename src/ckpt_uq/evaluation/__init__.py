@@ -14,6 +14,7 @@ from ckpt_uq.evaluation.kendall import kendall
 from ckpt_uq.evaluation.kits import KITS_REGIONS, KitsRegion, KitsScore, kits_scores
 from ckpt_uq.evaluation.nll import NLL, nll, nll_terms
 from ckpt_uq.evaluation.pearson import pearson
+from ckpt_uq.evaluation.qu_brats import FilterCurves, filter_curves
 from ckpt_uq.evaluation.rater_disagreement import rater_disagreement_auroc
 from ckpt_uq.evaluation.risk_coverage import RiskCoverage, aurc, e_aurc, normalised_aurc, risk_coverage
 from ckpt_uq.evaluation.spearman import spearman
@@ -28,6 +29,7 @@ __all__ = [
     "BoundedAuroc",
     "CaseMean",
     "Detection",
+    "FilterCurves",
     "Interval",
     "KitsRegion",
     "KitsScore",
@@ -43,6 +45,7 @@ __all__ = [
     "dmax",
     "e_aurc",
     "failure_detection",
+    "filter_curves",
     "fpr_at_tpr",
     "ged",
     "hd95",

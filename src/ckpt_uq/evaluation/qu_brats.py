@@ -68,7 +68,7 @@ def filter_curves(
     >>> guess, truth = np.array([True, True, False, False]), np.array([True, False, False, False])
     >>> curves = filter_curves(guess, truth, np.array([0.0, 1.0, 0.0, 0.0]), highest=1.0, n_thresholds=2)
     >>> curves.dice.round(3), round(curves.score, 3)
-    (array([1.   , 0.667]), 0.889)
+    (array([1.   , 0.667]), 0.944)
     """
     guess, truth = on_host(prediction, "prediction"), on_host(labels, "labels")
     u = on_host(uncertainty, "uncertainty")
