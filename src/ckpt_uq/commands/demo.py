@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,7 @@ def demo(
         with _Bars() as bars:
             metrics = run_demo(settings, out, bars)
     except KeyboardInterrupt:
-        typer.echo(f"to go on: ckpt-uq demo --resume --out {out}", err=True)
+        typer.echo(f"to go on: ckpt-uq demo --resume --out {shlex.quote(str(out))}", err=True)
         raise
     if as_json:
         typer.echo((out / "metrics.json").read_text(encoding="utf-8"), nl=False)

@@ -63,7 +63,7 @@ def train(
     with progress.stage("train", total=n_epochs, done=len(log)) as advance:
         for epoch in range(len(log), n_epochs):
             start = perf_counter()
-            generator = Generator().manual_seed(hash_of(seed, epoch))
+            generator = Generator().manual_seed(epoch_seed(seed, epoch))
             log.loss.append(train_epoch(model, optimizer, images, labels, dataset, generator))
             dice = selection_dice(model, split.selection, dataset)
             selector.step(epoch, dice, model, lr=optimizer.param_groups[0]["lr"])
@@ -74,7 +74,7 @@ def train(
     return model, log
 
 
-def hash_of(seed: int, epoch: int) -> int:
+def epoch_seed(seed: int, epoch: int) -> int:
     """A seed of its own for every pair of seed and epoch."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
 
