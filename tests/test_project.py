@@ -121,7 +121,11 @@ def test_tested_pins_lie_in_the_ranges(extra: str | None) -> None:
 def imported_distributions(folder: Path) -> dict[str, str]:
     """Distributions that the files of a folder import, each with one file that does."""
     files = sorted(folder.rglob("*.py"))
-    own = {path.stem for path in files} | {path.parent.name for path in files} | {"ckpt_uq", "readme_table"}
+    own = (
+        {path.stem for path in files}
+        | {path.parent.name for path in files}
+        | {"ckpt_uq", "kits23", "readme_table"}
+    )
     providers = packages_distributions()
     found = {}
     for path in files:
