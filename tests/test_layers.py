@@ -37,6 +37,7 @@ CHAIN = (
     "posthoc",
     "conformal",
     "evaluation",
+    "analysis",
     "case_folder",
     "cohort",
     "combining",

@@ -1,5 +1,6 @@
 from . import calibration, decomposition, evaluation, maps, moments, scores
 from ._version import __version__ as __version__
+from .analysis import Analysis, analyze
 from .calibration.bins import CalibrationBins
 from .cycles import Cycle, Cycles, cycle_at, cycles_ending_at, geometric_cycles, sgdr_lr
 from .ensemble import CheckpointEnsemble
@@ -19,6 +20,7 @@ from .selection import PeakCheckpointSelector, select_peaks
 
 __all__ = [
     "SGDR",
+    "Analysis",
     "ArgumentError",
     "CalibrationBins",
     "CheckpointEnsemble",
@@ -34,6 +36,7 @@ __all__ = [
     "PeakCheckpointSelector",
     "Prediction",
     "__version__",
+    "analyze",
     "calibration",
     "class_entropy",
     "cycle_at",

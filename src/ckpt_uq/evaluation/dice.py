@@ -44,8 +44,19 @@ def dice_per_class(prediction: Any, labels: Any, n_classes: int) -> np.ndarray[A
     require_labels(guess, truth.shape, "prediction")
     seen = confusion(guess, truth, n_classes)
     require_classes(seen.lowest, seen.highest, n_classes, "prediction and labels")
-    both = np.diag(seen.counts)
-    either = seen.counts.sum(axis=0) + seen.counts.sum(axis=1)
-    dice = np.full(n_classes, np.nan)
+    return dice_of_counts(seen.counts)
+
+
+def dice_of_counts(counts: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Dice of every class, of counted pairs: the voxels of label i predicted as j, int64, shape (C, C).
+
+    Examples
+    --------
+    >>> dice_of_counts(np.array([[1, 1, 0], [0, 2, 0], [0, 0, 0]])).round(3)
+    array([0.667, 0.8  ,   nan])
+    """
+    both = np.diag(counts)
+    either = counts.sum(axis=0) + counts.sum(axis=1)
+    dice = np.full(len(counts), np.nan)
     np.divide(2 * both, either, out=dice, where=either > 0)
     return dice

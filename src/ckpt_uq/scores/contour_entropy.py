@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.kernels.contour import contour_sizes
 from ckpt_uq.scores._mask import MaskBy, class_mask, require_class
+from ckpt_uq.scores._slices import checked_element, checked_slice_axis, slices_first
 
 if TYPE_CHECKING:
     from ckpt_uq.prediction import Prediction
@@ -144,13 +144,13 @@ def contour_terms(
     (array([16., 16., 16.]), array([0, 0, 0]), array([nan, nan, nan]))
     """
     _check_options(entropy, mask, ndim)
-    axis = _checked_slice_axis(prediction.grid, slice_axis, ndim)
+    axis = checked_slice_axis(prediction.grid, slice_axis, ndim)
     require_class(prediction, class_index)
-    shape = _checked_element(element, ndim)
+    shape = checked_element(element, ndim)
     bits = prediction.predictive_entropy if entropy == "all" else prediction.class_entropy[class_index]
-    foreground = _slices_first(class_mask(prediction, class_index, mask), axis)
+    foreground = slices_first(class_mask(prediction, class_index, mask), axis)
     return ContourTerms(
-        entropy_bits=_slices_first(bits, axis).sum(axis=(1, 2), dtype=np.float64),
+        entropy_bits=slices_first(bits, axis).sum(axis=(1, 2), dtype=np.float64),
         contour_voxels=contour_sizes(foreground, shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)),
         settings={
             "entropy": entropy,
@@ -160,36 +160,6 @@ def contour_terms(
             "element": shape.astype(int).tolist(),
         },
     )
-
-
-def _slices_first(array: Any, axis: int) -> np.ndarray[Any, Any]:
-    grid = on_host(array, "prediction")
-    return grid[None] if grid.ndim == 2 else np.moveaxis(grid, axis, 0)
-
-
-def _checked_slice_axis(grid: tuple[int, ...], slice_axis: int, ndim: int) -> int:
-    """Count the axis from the front; a 2D grid is one slice along a new axis 0."""
-    if len(grid) not in (2, 3) or len(grid) < ndim:
-        raise ArgumentError(
-            f"prediction must have a grid of {ndim} to 3 dimensions for ndim={ndim}, got {grid}"
-        )
-    n_axes = 3 if len(grid) == 3 else 1
-    if not -n_axes <= slice_axis < n_axes:
-        raise ArgumentError(f"slice_axis must be an axis of the grid {grid} to slice along, got {slice_axis}")
-    return slice_axis % n_axes
-
-
-def _checked_element(element: Any, ndim: int) -> np.ndarray[Any, Any]:
-    if element is None:
-        steps = np.abs(np.indices((3,) * ndim) - 1).sum(axis=0)
-        return np.asarray(steps <= 1)  # the cross: scipy.ndimage.generate_binary_structure(ndim, 1)
-    shape = np.asarray(element).astype(bool)
-    if shape.ndim != ndim or not shape.any():
-        raise ArgumentError(
-            f"element must have {ndim} dimensions and a voxel set, got shape {shape.shape} with "
-            f"{shape.sum()} set; leave it out for one step along each axis"
-        )
-    return shape
 
 
 def _check_options(entropy: str, mask: str, ndim: int) -> None:

@@ -1,0 +1,230 @@
+"""Everything that is asked of a volume of probabilities, in one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ckpt_uq.arrays import borrow, is_tensor, on_host
+from ckpt_uq.calibration.bins import CalibrationBins
+from ckpt_uq.calibration.samples import view_samples
+from ckpt_uq.errors import ArgumentError
+from ckpt_uq.evaluation.dice import dice_of_counts
+from ckpt_uq.kernels.confusion import confusion
+from ckpt_uq.kernels.contour import contour_sizes
+from ckpt_uq.maps import predictive_entropy
+from ckpt_uq.probabilities import dtype_name, require_float
+from ckpt_uq.scores._mask import MaskBy
+from ckpt_uq.scores._slices import checked_element
+from ckpt_uq.scores.contour_entropy import ContourTerms
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    r"""What :func:`analyze` found, on a grid S of ``n_slices`` slices with C classes.
+
+    Attributes
+    ----------
+    entropy : array or None
+        Predictive entropy in bits, shape S, of the kind of the probabilities; None unless maps were wanted.
+    segmentation : array or None
+        Most probable class, the lowest on a tie, shape S, uint8 (int32 from 257 classes on); None unless maps
+        were wanted.
+    entropy_bits : numpy.ndarray
+        Sum of the entropy in each slice, float64, shape (n_slices,).
+    contour_voxels : numpy.ndarray
+        Contour voxels of each class in each slice, int64, shape (C, n_slices).
+    bins : CalibrationBins or None
+        Top-label calibration; None without labels.
+    confusion : numpy.ndarray or None
+        int64, shape (C, C): voxels of label i segmented as j; None without labels.
+    settings : dict
+        How the contours were drawn; plain enough for JSON.
+    """
+
+    entropy: Any
+    segmentation: Any
+    entropy_bits: Array
+    contour_voxels: Array
+    bins: CalibrationBins | None
+    confusion: Array | None
+    settings: dict[str, Any]
+
+    def contour_terms(self, class_index: int) -> ContourTerms:
+        """Numerator and denominator of the contour score of one class, slice by slice."""
+        if not 0 <= class_index < len(self.contour_voxels):
+            raise ArgumentError(f"class_index must lie in [0, {len(self.contour_voxels)}), got {class_index}")
+        return ContourTerms(self.entropy_bits, self.contour_voxels[class_index], self.settings)
+
+    @property
+    def dice(self) -> Array:
+        """Dice of each class, float64, shape (C,); NaN for a class that neither has."""
+        if self.confusion is None:
+            raise ArgumentError("dice needs labels; give them to analyze")
+        return dice_of_counts(self.confusion)
+
+
+def analyze(
+    probs: Any,
+    labels: Any = None,
+    *,
+    mask: Any = None,
+    ignore_label: int | None = None,
+    n_bins: int = 15,
+    contour: MaskBy = "threshold",
+    ndim: Literal[2, 3] = 2,
+    slice_axis: int = 0,
+    element: Any = None,
+    maps: bool = True,
+    out: tuple[Any, Any] | None = None,
+) -> Analysis:
+    r"""Entropy, segmentation, contours, calibration and confusion of a volume of class probabilities.
+
+    The same numbers as of :func:`~ckpt_uq.maps.predictive_entropy`, ``argmax``,
+    :func:`~ckpt_uq.scores.contour_entropy.contour_terms` for every class,
+    :class:`~ckpt_uq.calibration.bins.CalibrationBins` and a confusion matrix, for the price of little more
+    than reading the probabilities once.
+
+    Parameters
+    ----------
+    probs : array
+        Class probabilities, shape (C, \*S) with a grid S of one to three dimensions, as for
+        :func:`~ckpt_uq.maps.predictive_entropy`.
+    labels : array, optional
+        Ground truth, integers in [0, C), shape S.
+    mask : array, optional
+        Boolean, shape S: the voxels whose labels count, in ``bins`` and in ``confusion``. Labels elsewhere
+        may be anything; probabilities may not.
+    ignore_label : int, optional
+        Voxels with this label do not count either.
+    n_bins : int
+        Bins of confidence.
+    contour : {'threshold', 'argmax'}
+        The contour of class k runs around the voxels whose probability exceeds 1/2 (Eq. 5), or around those
+        segmented as k.
+    ndim : {2, 3}
+        Dilate within each slice, or in three dimensions.
+    slice_axis : int
+        The axis of a 3D grid along which slices follow each other; other grids are one slice.
+    element : array, optional
+        Structuring element, as for :func:`~ckpt_uq.scores.contour_entropy.contour_entropy`.
+    maps : bool
+        Whether the two maps are wanted. Without them no memory of the volume's size is used.
+    out : (array, array), optional
+        Where to put entropy and segmentation: of the kind, device, shape and dtype that would be returned.
+        After an error their content is undefined.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    ArgumentError
+        If shapes or dtypes do not fit, `probs` are no probabilities, or counted labels are no classes.
+
+    References
+    ----------
+    .. [1] Eqs. 3-9 of the paper; C. Guo et al. (2017), arXiv:1706.04599, for calibration in bins.
+
+    Examples
+    --------
+    >>> foreground = np.array([[0.0, 0.5, 0.0], [0.5, 1.0, 0.5], [0.0, 0.5, 0.0]])
+    >>> found = analyze(np.stack([1 - foreground, foreground]), (foreground > 0.5).astype(int))
+    >>> found.segmentation.tolist(), found.contour_terms(1).volume, found.dice.tolist()
+    ([[0, 0, 0], [0, 1, 0], [0, 0, 0]], 1.0, [1.0, 1.0])
+    >>> round(found.bins.ece(), 3)
+    0.222
+    """
+    require_float(probs)
+    axis = _checked_axis(tuple(probs.shape), slice_axis, ndim)
+    shape = checked_element(element, ndim)
+    if contour not in get_args(MaskBy):
+        raise ArgumentError(f"contour must be one of {get_args(MaskBy)}, got {contour!r}")
+    bits, segmentation = _maps(probs, out)
+    p = on_host(probs, "probs")
+    found = on_host(segmentation, "segmentation")
+    regions = (p[k] > 0.5 if contour == "threshold" else found == k for k in range(len(p)))
+    step = shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)
+    bins, counts = _against_labels(p, found, labels, mask, ignore_label, n_bins)
+    return Analysis(
+        entropy=bits if maps or out is not None else None,
+        segmentation=segmentation if maps or out is not None else None,
+        entropy_bits=_slices(on_host(bits, "entropy"), axis).sum(axis=(1, 2), dtype=np.float64),
+        contour_voxels=np.stack([contour_sizes(_slices(region, axis), step) for region in regions]),
+        bins=bins,
+        confusion=counts,
+        settings={
+            "entropy": "all",
+            "mask": contour,
+            "ndim": ndim,
+            "slice_axis": axis,
+            "element": shape.astype(int).tolist(),
+        },
+    )
+
+
+def _maps(probs: Any, out: tuple[Any, Any] | None) -> tuple[Any, Any]:
+    lent = borrow(probs, "probs")
+    bits = predictive_entropy(probs, out=None if out is None else out[0])
+    dtype = "uint8" if len(lent.data) <= 256 else "int32"
+    labels = lent.data.argmax(0)
+    if is_tensor(labels):
+        import torch
+
+        labels = labels.to(getattr(torch, dtype))
+    else:
+        labels = labels.astype(dtype)
+    if out is None:
+        return bits, lent.give_back(labels)
+    target = borrow(out[1], "out").data
+    if (tuple(target.shape), dtype_name(target.dtype)) != (tuple(labels.shape), dtype):
+        raise ArgumentError(
+            f"out[1], the segmentation, must be {dtype} of shape {tuple(labels.shape)}, got "
+            f"{dtype_name(target.dtype)} of shape {tuple(target.shape)}"
+        )
+    target[...] = labels
+    return bits, out[1]
+
+
+def _against_labels(
+    p: Array, segmentation: Array, labels: Any, mask: Any, ignore_label: int | None, n_bins: int
+) -> tuple[CalibrationBins | None, Array | None]:
+    if labels is None:
+        if mask is not None or ignore_label is not None:
+            raise ArgumentError("mask and ignore_label choose among labels; give labels too, or neither")
+        return None, None
+    _, truth, inside = view_samples(p, labels, mask, None)
+    if ignore_label is not None:
+        inside = truth != ignore_label if inside is None else inside & (truth != ignore_label)
+    bins = CalibrationBins(n_bins, n_classes=len(p))
+    bins.update(p, truth, mask=inside)
+    if inside is not None:
+        segmentation, truth = segmentation[inside], truth[inside]
+    return bins, confusion(segmentation, truth, len(p)).counts
+
+
+def _slices(array: Array, axis: int) -> Array:
+    if array.ndim == 3:
+        return np.moveaxis(array, axis, 0)
+    return array.reshape((1,) * (3 - array.ndim) + array.shape)
+
+
+def _checked_axis(shape: tuple[int, ...], slice_axis: int, ndim: int) -> int:
+    if ndim not in (2, 3):
+        raise ArgumentError(f"ndim must be one of (2, 3), got {ndim!r}")
+    if not 2 <= len(shape) <= 4 or len(shape) - 1 < ndim - 1 or (ndim == 3 and len(shape) != 4):
+        raise ArgumentError(
+            f"probs must have shape (C, *S) with a grid of {1 if ndim == 2 else 3} to 3 dimensions for "
+            f"ndim={ndim}, got {shape}"
+        )
+    n_axes = 3 if len(shape) == 4 else 1
+    if not -n_axes <= slice_axis < n_axes:
+        raise ArgumentError(
+            f"slice_axis must be an axis of the grid {shape[1:]} to slice along, got {slice_axis}"
+        )
+    return slice_axis % n_axes
