@@ -44,6 +44,13 @@ class Analysis:
         int64, shape (C, C): voxels of label i segmented as j; None without labels.
     settings : dict
         How the contours were drawn; plain enough for JSON.
+
+    Examples
+    --------
+    >>> probs = np.array([[[0.5, 1.0, 1.0]], [[0.5, 0.0, 0.0]]])
+    >>> found = analyze(probs, np.array([[0, 0, 1]]))
+    >>> found.entropy_bits, found.contour_voxels.tolist(), found.confusion.tolist()
+    (array([1.]), [[1], [0]], [[2, 0], [1, 0]])
     """
 
     entropy: Any
