@@ -71,11 +71,12 @@ def test_a_tiny_case_stays_what_it_was(in_tiny, images, tmp_path):
     said = read_done(tmp_path / "out/cases/b")
     assert said["scores"] == pytest.approx(golden["scores"], abs=1e-5)
     assert None not in said["scores"].values()
-    assert said["contour"] == golden["contour"]
+    assert said["contour_settings"] == golden["contour_settings"]
     assert maps_of(tmp_path / "out/cases/b")["segmentation"].tolist() == golden["segmentation"]
     with open(tmp_path / "out/scores.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert row.pop("case") == "b"
+    assert json.loads(row.pop("contour_settings")) == golden["contour_settings"]
     assert {name: float(text) for name, text in row.items()} == said["scores"]
 
 
@@ -282,12 +283,13 @@ def test_probabilities_that_are_missing_are_made(in_tiny, images, tmp_path):
     assert here(*call).stdout.startswith("3 finished before")
 
 
-def test_a_case_that_fails_when_made_again_leaves_no_old_result(in_tiny, images, tmp_path):
+def test_a_case_that_fails_when_made_again_keeps_its_old_maps_but_no_row(in_tiny, images, tmp_path):
     call = ("predict", in_tiny.run, *MAKE, *SLICES, images, "-o", tmp_path / "out")
     assert here(*call).exit_code == 0
+    before = content(tmp_path / "out/cases/b")
     (images / "b.nii.gz").write_bytes(b"")
     assert here(*call, "--overwrite").exit_code == 3
-    assert not (tmp_path / "out/cases/b").exists()
+    assert content(tmp_path / "out/cases/b") == before != {}
     assert "\nb," not in (tmp_path / "out/scores.csv").read_text()
 
 
@@ -304,8 +306,10 @@ def started(tiny, images: Path, out: Path) -> subprocess.Popen[str]:
         cwd=tiny.folder,
         env={**os.environ, **WIDE},
     )
-    while process.poll() is None and not (out / "cases/c").exists():
+    held = tiny.folder / "held"
+    while process.poll() is None and not held.exists():
         time.sleep(0.01)
+    held.unlink(missing_ok=True)
     return process
 
 
