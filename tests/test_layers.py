@@ -45,6 +45,7 @@ CHAIN = (
     "evaluating",
     "report",
     "demo",
+    "adapters",
     "terminal",
     "commands",
     "cli",
@@ -65,6 +66,7 @@ FRAMEWORKS = {
     "onnxruntime",
     "pytorch_lightning",
     "tensorflow",
+    "torchmetrics",
     "transformers",
 }
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

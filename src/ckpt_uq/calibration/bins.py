@@ -76,6 +76,39 @@ class CalibrationBins:
         self.n_classes = n_classes
         self._sums = BinSums.empty(n_classes or 1 if kind == "class_wise" else 1, n_bins)
 
+    @classmethod
+    def of_sums(
+        cls, sums: BinSums, kind: Kind = "top_label", n_classes: int | None = None
+    ) -> CalibrationBins:
+        """Bins from what :attr:`sums` gave, such as read from a file or gathered from other processes.
+
+        Raises
+        ------
+        ArgumentError
+            If the rows are not one for 'top_label', or `n_classes` for 'class_wise'.
+
+        Examples
+        --------
+        >>> bins = CalibrationBins(n_bins=10)
+        >>> bins.update(np.array([[0.75, 0.75], [0.25, 0.25]]), np.array([0, 1]))
+        >>> CalibrationBins.of_sums(bins.sums).ece()
+        0.25
+        """
+        rows, n_bins = sums.counts.shape
+        if rows != (1 if kind == "top_label" else n_classes or rows):
+            raise ArgumentError(
+                f"sums must have one row, or with kind='class_wise' one a class, got {rows} for "
+                f"kind={kind!r} and n_classes={n_classes}"
+            )
+        bins = cls(n_bins, kind, rows if kind == "class_wise" else n_classes)
+        bins._sums = sums
+        return bins
+
+    @property
+    def sums(self) -> BinSums:
+        """What was counted: int64 counts and hits, float64 confidence, each (1 or C, n_bins)."""
+        return self._sums
+
     @property
     def edges(self) -> Array:
         """The n_bins + 1 edges, float64."""

@@ -67,6 +67,41 @@ class CalibrationSketch:
         self.n_classes = n_classes
         self._cells: Cells | None = None
 
+    @classmethod
+    def of_cells(
+        cls, cells: Cells, kind: Kind = "top_label", *, threshold: float = 0.0, n_classes: int | None = None
+    ) -> CalibrationSketch:
+        """Sketch from what :attr:`cells` gave, such as gathered from other processes.
+
+        Raises
+        ------
+        ArgumentError
+            If the rows are not one for 'top_label', or `n_classes` for 'class_wise'.
+
+        Examples
+        --------
+        >>> sketch = CalibrationSketch()
+        >>> sketch.update(np.array([[0.75, 0.75], [0.25, 0.25]]), np.array([0, 1]))
+        >>> CalibrationSketch.of_cells(sketch.cells).rows()[0].counts
+        array([2])
+        """
+        rows = len(cells.counts)
+        if rows != (1 if kind == "top_label" else n_classes or rows):
+            raise ArgumentError(
+                f"cells must have one row, or with kind='class_wise' one a class, got {rows} for "
+                f"kind={kind!r} and n_classes={n_classes}"
+            )
+        sketch = cls(kind, threshold=threshold, n_classes=rows if kind == "class_wise" else n_classes)
+        sketch._cells = cells
+        return sketch
+
+    @property
+    def cells(self) -> Cells:
+        """What was counted, arrays of shape (1 or C, 6146)."""
+        if self._cells is not None:
+            return self._cells
+        return Cells.empty(1 if self.kind == "top_label" else self.n_classes or 1)
+
     def update(self, probs: Any, labels: Any, *, mask: Any = None) -> None:
         r"""Count the voxels of an image, or of any part of one.
 
