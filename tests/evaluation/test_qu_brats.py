@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.evaluation.qu_brats import filter_curves
+from ckpt_uq.evaluation import qu_brats
+from ckpt_uq.evaluation.qu_brats import FilterCounts, filter_curves
 from reference.dice import dice
 
 
@@ -37,6 +38,34 @@ def test_by_hand():
     assert curves.lost_true_negatives.tolist() == [0.0, 0.0, 0.0]
     areas = Fraction(7, 8), Fraction(1, 4), 0
     assert Fraction(curves.score).limit_denominator(999) == (areas[0] + 1 - areas[1] + 1 - areas[2]) / 3
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 20))
+def test_parts_in_any_order_make_the_whole(seed, cut):
+    rng = np.random.default_rng(seed)
+    (guess, truth), u = rng.random((2, 20)) < 0.5, rng.random(20)
+    parts = []
+    for part in (slice(cut), slice(cut, None)):
+        counts = FilterCounts(highest=1.0, n_thresholds=7)
+        order = rng.permutation(len(u[part]))
+        counts.update(guess[part][order], truth[part][order], u[part][order])
+        parts.append(counts)
+    whole = filter_curves(guess, truth, u, highest=1.0, n_thresholds=7)
+    for joined in (parts[0].merge(parts[1]), parts[1].merge(parts[0])):
+        np.testing.assert_array_equal(joined.curves()[1:], whole[1:])
+
+
+def test_blocks_do_not_show(monkeypatch):
+    rng = np.random.default_rng(0)
+    (guess, truth), u = rng.random((2, 6, 50)) < 0.5, rng.random((6, 50))
+    whole = filter_curves(guess, truth, u, highest=1.0)
+    monkeypatch.setattr(qu_brats, "_AT_ONCE", 7)
+    np.testing.assert_array_equal(filter_curves(guess, truth, u, highest=1.0)[1:], whole[1:])
+
+
+def test_only_the_same_thresholds_merge():
+    with pytest.raises(ArgumentError, match=r"must agree in \(highest, n_thresholds\), got \(1.0, 5\)"):
+        FilterCounts(highest=1.0, n_thresholds=5).merge(FilterCounts(highest=1.0, n_thresholds=6))
 
 
 def test_a_map_of_the_errors_is_best():

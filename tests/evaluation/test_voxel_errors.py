@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.evaluation import voxel_errors
 from ckpt_uq.evaluation.auroc import auroc
+from ckpt_uq.evaluation.ueo import ueo
 from ckpt_uq.evaluation.voxel_errors import VoxelErrors
 
 
@@ -55,6 +56,30 @@ def test_parts_and_merges_count_alike(case, cut, n_bins):
     inside = np.broadcast_to(first.reshape(-1, *[1] * (uncertainty.ndim - 1)), uncertainty.shape).copy()
     masked.update(uncertainty, errors, mask=inside)
     np.testing.assert_array_equal(masked.wrong, a.wrong)
+
+
+@given(maps(), st.sampled_from([1, 3, 16, 4096]))
+def test_the_exact_overlap_is_within_the_bound(case, n_bins):
+    uncertainty, errors = case
+    exact, found = ueo(uncertainty, errors), counted(uncertainty, errors, n_bins).ueo()
+    if math.isnan(exact):
+        assert math.isnan(found.value)
+    else:
+        assert found.value <= exact + 1e-12
+        assert exact <= found.value + found.bound + 1e-12
+        alarm = uncertainty >= found.threshold
+        assert found.value == pytest.approx(2 * (alarm & errors).sum() / (alarm.sum() + errors.sum()))
+
+
+def test_overlap_by_hand():
+    # bins of 1/4: right 2, 1, 0, 1 and wrong 1, 0, 1, 1
+    uncertainty = np.array([0.0, 0.1, 0.3, 1.0, 0.2, 0.5, 0.9])
+    errors = np.array([0, 0, 0, 0, 1, 1, 1], bool)
+    value, bound, threshold = counted(uncertainty, errors, 4).ueo()
+    assert Fraction(value).limit_denominator(99) == Fraction(2 * 2, 3 + 3)
+    # of the first bin the wrong one before the right two: 3 of 5 alarms
+    assert Fraction(bound).limit_denominator(99) == Fraction(2 * 3, 5 + 3) - Fraction(4, 6)
+    assert threshold == 0.5
 
 
 def test_by_hand():

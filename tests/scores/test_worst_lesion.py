@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import cc3d
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from ckpt_uq.errors import ArgumentError
 from ckpt_uq.prediction import Prediction
 from ckpt_uq.scores.worst_lesion import lesions, worst_lesion
 from reference.entropy import entropy_map
-from strategies import predictions, spacings
+from strategies import masks, predictions, spacings
 
 
 @given(predictions(min_ndim=2), st.integers(0, 2), st.booleans(), st.sampled_from([0.0, 2.0]), st.data())
@@ -38,6 +39,19 @@ def test_as_the_regions_of_scikit_image(prediction, k, diagonal, min_mm3, data):
     )
     worst = max((mean for _, mean, _ in expected), default=math.nan)
     assert worst_lesion(prediction, k, **options) == pytest.approx(worst, abs=1e-6, nan_ok=True)
+
+
+@given(masks(min_side=1), st.booleans())
+def test_as_the_components_of_cc3d(mask, diagonal):
+    # as uint8: of boolean masks in 2D with 8 neighbours cc3d 4.1.1 numbers voxels outside
+    labels = cc3d.connected_components(mask.astype(np.uint8), connectivity=26 if diagonal else 6)
+    p = mask.astype(np.float64)
+    found = lesions(Prediction.from_probs(np.stack([1 - p, p])), 1, diagonal=diagonal)
+    sizes = sorted(np.bincount(labels[mask])[1:].tolist(), reverse=True)
+    assert [one.n_voxels for one in found] == sizes
+    for one in found:
+        inside = labels[one.box][mask[one.box]]
+        assert (inside == np.argmax(np.bincount(inside))).sum() == one.n_voxels
 
 
 def test_a_doubtful_lesion_among_sure_ones_shows():

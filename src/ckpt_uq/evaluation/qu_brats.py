@@ -13,6 +13,8 @@ from ckpt_uq.probabilities import require_mask
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
+_AT_ONCE = 1 << 20  # voxels whose thresholds are held at a time
+
 
 class FilterCurves(NamedTuple):
     """At each threshold, after leaving out the voxels whose uncertainty exceeds it; shape (thresholds,)."""
@@ -70,27 +72,81 @@ def filter_curves(
     >>> curves.dice.round(3), round(curves.score, 3)
     (array([1.   , 0.667]), 0.944)
     """
-    guess, truth = on_host(prediction, "prediction"), on_host(labels, "labels")
-    u = on_host(uncertainty, "uncertainty")
-    require_mask(guess, u.shape, "prediction")
-    require_mask(truth, u.shape, "labels")
-    if not (math.isfinite(highest) and highest > 0):
-        raise ArgumentError(f"highest must be a positive uncertainty, got {highest}")
-    if n_thresholds < 2:
-        raise ArgumentError(f"n_thresholds must be >= 2, got {n_thresholds}")
-    if u.size and not (u.min() >= 0 and u.max() <= highest * (1 + 1e-6)):
-        raise ArgumentError(
-            f"uncertainty must lie in [0, {highest:.6g}], got values in [{u.min():.6g}, {u.max():.6g}]"
-        )
-    thresholds = np.linspace(0, 1, n_thresholds)
-    first = np.minimum(np.searchsorted(thresholds * highest, u), n_thresholds - 1)  # that keeps the voxel
-    tp, fp, fn, tn = (
-        np.bincount(first[group], minlength=n_thresholds).cumsum()
-        for group in (guess & truth, guess & ~truth, ~guess & truth, ~guess & ~truth)
-    )
-    dice = np.ones(n_thresholds)
-    np.divide(2 * tp, 2 * tp + fp + fn, out=dice, where=tp + fp + fn > 0)
-    return FilterCurves(thresholds, dice, _lost(tp), _lost(tn))
+    counts = FilterCounts(highest=highest, n_thresholds=n_thresholds)
+    counts.update(prediction, labels, uncertainty)
+    return counts.curves()
+
+
+class FilterCounts:
+    """Counts at every threshold, streamed over the parts of a case, or over cases to pool them.
+
+    Memory is four int64 a threshold.
+
+    Parameters
+    ----------
+    highest, n_thresholds
+        As for :func:`filter_curves`.
+
+    Examples
+    --------
+    >>> counts = FilterCounts(highest=1.0, n_thresholds=2)
+    >>> guess, truth = np.array([True, True, False, False]), np.array([True, False, False, False])
+    >>> for half in (slice(0, 2), slice(2, 4)):
+    ...     counts.update(guess[half], truth[half], np.array([0.0, 1.0, 0.0, 0.0])[half])
+    >>> round(counts.curves().score, 3)
+    0.944
+    """
+
+    def __init__(self, *, highest: float, n_thresholds: int = 101) -> None:
+        if not (math.isfinite(highest) and highest > 0):
+            raise ArgumentError(f"highest must be a positive uncertainty, got {highest}")
+        if n_thresholds < 2:
+            raise ArgumentError(f"n_thresholds must be >= 2, got {n_thresholds}")
+        self.highest, self.n_thresholds = float(highest), int(n_thresholds)
+        self._counts = np.zeros((n_thresholds, 4), np.int64)  # TN, FN, FP, TP by first threshold that keeps
+
+    def update(self, prediction: Any, labels: Any, uncertainty: Any) -> None:
+        """Count the voxels of a case, or of any part of one; see :func:`filter_curves`."""
+        guess, truth = on_host(prediction, "prediction"), on_host(labels, "labels")
+        u = on_host(uncertainty, "uncertainty")
+        require_mask(guess, u.shape, "prediction")
+        require_mask(truth, u.shape, "labels")
+        if u.size and not (u.min() >= 0 and u.max() <= self.highest * (1 + 1e-6)):
+            raise ArgumentError(
+                f"uncertainty must lie in [0, {self.highest:.6g}], got values in [{u.min():.6g}, "
+                f"{u.max():.6g}]"
+            )
+        levels = np.linspace(0, 1, self.n_thresholds) * self.highest
+        guess, truth, u = guess.reshape(-1), truth.reshape(-1), u.reshape(-1)
+        for start in range(0, len(u), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            first = np.minimum(np.searchsorted(levels, u[part]), self.n_thresholds - 1)
+            group = 4 * first + 2 * guess[part] + truth[part]
+            self._counts += np.bincount(group, minlength=self._counts.size).reshape(-1, 4)
+
+    def merge(self, other: FilterCounts) -> FilterCounts:
+        """Counts of both, as a new object.
+
+        Raises
+        ------
+        ArgumentError
+            If the thresholds are not the same.
+        """
+        mine, theirs = (self.highest, self.n_thresholds), (other.highest, other.n_thresholds)
+        if mine != theirs:
+            raise ArgumentError(
+                f"counts to merge must agree in (highest, n_thresholds), got {mine} and {theirs}"
+            )
+        merged = FilterCounts(highest=self.highest, n_thresholds=self.n_thresholds)
+        merged._counts = self._counts + other._counts
+        return merged
+
+    def curves(self) -> FilterCurves:
+        """Dice and lost shares at every threshold."""
+        tn, fn, fp, tp = self._counts.cumsum(axis=0).T
+        dice = np.ones(self.n_thresholds)
+        np.divide(2 * tp, 2 * tp + fp + fn, out=dice, where=tp + fp + fn > 0)
+        return FilterCurves(np.linspace(0, 1, self.n_thresholds), dice, _lost(tp), _lost(tn))
 
 
 def _lost(kept: np.ndarray[Any, Any]) -> Floats:

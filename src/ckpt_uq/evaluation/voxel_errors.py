@@ -21,6 +21,15 @@ class BoundedAuroc(NamedTuple):
     bound: float
 
 
+class BoundedOverlap(NamedTuple):
+    """An overlap, and how much larger the exact one may be."""
+
+    value: float
+    bound: float
+    threshold: float
+    """From which uncertainty on voxels count as uncertain."""
+
+
 class VoxelErrors:
     r"""Histograms of the uncertainty of right and of wrong voxels.
 
@@ -106,6 +115,36 @@ class VoxelErrors:
         merged = VoxelErrors(highest=self.highest, n_bins=self.n_bins)
         merged.right, merged.wrong = self.right + other.right, self.wrong + other.wrong
         return merged
+
+    def ueo(self) -> BoundedOverlap:
+        r"""Uncertainty-error overlap, as :func:`~ckpt_uq.evaluation.ueo.ueo`, of all voxels counted.
+
+        The thresholds are the bins' lower edges, so the value is never above that over all thresholds. One
+        inside bin b could do no better than take all wrong voxels of the bin and none of the right ones.
+
+        Returns
+        -------
+        BoundedOverlap
+            NaN if nothing is wrong.
+
+        Examples
+        --------
+        >>> errors = VoxelErrors(highest=1.0, n_bins=4)
+        >>> errors.update(np.array([0.1, 0.7, 0.8, 0.9]), np.array([False, True, False, True]))
+        >>> errors.ueo()
+        BoundedOverlap(value=0.8, bound=0.0, threshold=0.5)
+        """
+        n_wrong = int(self.wrong.sum())
+        if not n_wrong:
+            return BoundedOverlap(float("nan"), float("nan"), float("nan"))
+        found, alarms = self.wrong[::-1].cumsum()[::-1], (self.wrong + self.right)[::-1].cumsum()[::-1]
+        dice = 2 * found / (alarms + n_wrong)
+        best = self.n_bins - 1 - int(dice[::-1].argmax())
+        above = alarms - self.right - self.wrong
+        inside = 2 * found / (above + self.wrong + n_wrong)
+        inside[(self.wrong == 0) | (self.right == 0)] = 0  # no threshold inside does better than an edge
+        bound = max(float(inside.max() - dice[best]), 0.0)
+        return BoundedOverlap(float(dice[best]), bound, best * self.highest / self.n_bins)
 
     def auroc(self) -> BoundedAuroc:
         """Chance that a wrong voxel is less sure than a right one; NaN if all are right or all are wrong."""
