@@ -61,8 +61,57 @@ def test_machine_code_is_remembered_on_disk(tmp_path):
     script = """
         import numpy as np
         from ckpt_uq.kernels import entropy
-        entropy.entropy_bits(np.full((2, 3), 0.5), np.empty(3))
+        entropy.entropy_bits(np.full((2, 3), 0.5, np.float32), np.empty(3, np.float32))
         print(sum(entropy._entropy.stats.cache_hits.values()))
     """
     runs = [_run(script, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
     assert [run.stdout.strip() for run in runs] == ["0", "1"], runs[-1].stderr
+
+
+def test_machine_code_is_of_these_sources_and_written_by_one_process(tmp_path):
+    # a loop's code holds what it calls, so a changed helper must not meet an old loop; and numba numbers the
+    # signatures' files, so that two processes may write one file with different contents
+    script = """
+        import numpy as np
+        from ckpt_uq.kernels import confusion, jit
+        labels = np.zeros(3, {dtype})
+        confusion.confusion(labels, labels, 2)
+        print(jit._DIGEST)
+    """
+    cache = tmp_path / "cache"
+    runs = [_run(script.format(dtype=dtype), NUMBA_CACHE_DIR=str(cache)) for dtype in ("'uint8'", "'int16'")]
+    (digest,) = {run.stdout.strip() for run in runs}
+    assert len(digest) == 12
+    files = sorted(path.name for path in cache.rglob("confusion*.nb?"))
+    assert files
+    assert all(digest in file for file in files)
+
+
+def test_two_processes_never_choose_one_file():
+    files = {jit(lambda x: x)._cache._cache_file._data_name(1) for _ in range(2)}
+    assert len(files) == 2
+
+
+VECTORS = r"""
+    import re
+    import numpy as np
+    from ckpt_uq.kernels import entropy
+
+    p = np.full((4, 5000), 0.25, np.float32)
+    entropy.entropy_bits(p, np.empty(5000, np.float32))
+    entropy.largest(p, np.empty(5000, np.float32))
+    entropy.binary_entropy_bits(p, np.empty_like(p))
+
+    def code(loop):
+        return "\n".join(loop.inspect_llvm().values())
+
+    for loop in (entropy._entropy, entropy._largest, entropy._binary_entropy):
+        found = code(loop)
+        assert re.search(r"fmul .*<\d+ x float>|fcmp .*<\d+ x float>", found), loop
+        assert not re.search(r"masked.gather|masked.scatter|@.*log2\(|<\d+ x i64> .*sext", found), loop
+"""
+
+
+def test_loops_are_made_of_vector_operations(tmp_path):
+    done = _run(VECTORS, NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr

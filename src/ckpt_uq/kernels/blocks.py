@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -46,9 +47,28 @@ def map_blocks(task: Callable[[int, int], Result], n_rows: int, row_voxels: int 
     step = max(1, BLOCK_VOXELS // max(1, row_voxels))
     starts = range(0, n_rows, step)
     stops = [min(start + step, n_rows) for start in starts]
-    if len(starts) < 2 or thread_count() < 2:
+    n_workers = min(len(starts), thread_count())
+    if n_workers < 2:
         return [task(start, stop) for start, stop in zip(starts, stops, strict=True)]
-    return list(_get_pool().map(task, starts, stops))
+    waiting = deque(enumerate(zip(starts, stops, strict=True)))
+    results: dict[int, Result] = {}
+
+    def work() -> None:  # one future a thread, not one a block: that would cost as much as a block
+        while True:
+            try:
+                index, (start, stop) = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                results[index] = task(start, stop)
+            except BaseException:
+                waiting.clear()
+                raise
+
+    pool = _get_pool()
+    for worker in [pool.submit(work) for _ in range(n_workers)]:
+        worker.result()
+    return [results[index] for index in range(len(starts))]
 
 
 def as_rows(probs: Array, *grids: Array) -> tuple[Array, ...]:

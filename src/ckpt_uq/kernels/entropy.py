@@ -2,6 +2,10 @@
 
 Each loop looks at its probabilities once: it computes, and notes the range it saw, by which the caller can
 tell whether they were probabilities at all.
+
+Single precision goes through loops whose every step is a vector operation; what they see is compared by its
+bits, and where that is not plainly a distribution, the exact loop looks again. Double precision goes through
+plain loops with the library's logarithm.
 """
 
 from __future__ import annotations
@@ -12,30 +16,67 @@ from typing import Any
 
 import numpy as np
 
+from ckpt_uq.kernels.bits import bits_float, float_bits
 from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
-from ckpt_uq.kernels.jit import jit
-from ckpt_uq.probabilities import ProbRange, max_entropy_bits
+from ckpt_uq.kernels.jit import inline, jit
+from ckpt_uq.kernels.log2 import SCALE, scaled_log2
+from ckpt_uq.kernels.planes import Piece, pieces
+from ckpt_uq.probabilities import TOLERANCE, ProbRange, max_entropy_bits
 
 Array = np.ndarray[Any, Any]
-Loop = Callable[..., tuple[float, float, float, float, int]]
+Loop = Callable[..., tuple[float, float, float, float, bool]]
+SlowLoop = Callable[..., tuple[float, float, float, float, int]]
 
 
 def entropy_bits(probs: Array, out: Array) -> ProbRange:
-    """Fill ``out`` (*S) with the entropy in bits of ``probs`` (C, *S), clamped to [0, log2 C]."""
-    return _fill(_entropy, probs, out, max_entropy_bits(len(probs), out.dtype.name))
+    """Fill ``out`` (*S) with the entropy in bits of ``probs`` (C, *S), clamped to [0, log2 C].
+
+    In float32 at most 1e-6 bits from the entropy of the probabilities as they are, for up to 128 classes.
+    """
+    upper = max_entropy_bits(len(probs), out.dtype.name)
+    if out.dtype == np.float64:
+        return _fill_double(_entropy_double, probs, out, upper)
+    return _fill(_entropy, probs, out, upper)
 
 
 def largest(probs: Array, out: Array) -> ProbRange:
     """Fill ``out`` (*S) with the largest of ``probs`` (C, *S), clamped to [0, 1]."""
+    if out.dtype == np.float64:
+        return _fill_double(_largest_double, probs, out, 1.0)
     return _fill(_largest, probs, out, 1.0)
 
 
 def binary_entropy_bits(probs: Array, out: Array) -> ProbRange:
-    """Fill ``out`` with the entropy in bits of (p, 1 - p) for every p of ``probs``, of the same shape."""
+    """Fill ``out`` with the entropy in bits of (p, 1 - p) for every p of ``probs``, of the same shape.
+
+    In float32 at most 1e-6 bits from the entropy of the probabilities as they are.
+    """
+    if out.dtype == np.float64:
+        return _fill_double(_binary_entropy_double, probs[None], out, 1.0)
     return _fill(_binary_entropy, probs[None], out, 1.0)
 
 
 def _fill(loop: Loop, probs: Array, out: Array, upper: float) -> ProbRange:
+    rows, target = as_rows(probs, out)
+
+    def fill(start: int, stop: int) -> ProbRange:
+        seen = ProbRange()
+        for piece in pieces(rows, start, stop):
+            where = target[piece.first : piece.last]
+            result = (
+                where if where.ndim == 1 and where.flags.c_contiguous else np.empty(where.size, np.float32)
+            )
+            *found, plain = loop(piece.planes, piece.start, piece.stop, result, np.float32(upper))
+            if result is not where:
+                where[...] = result.reshape(where.shape)
+            here = ProbRange(*found) if plain else _exact_range(piece, loop is _binary_entropy)
+            seen = ProbRange.over((seen, here))
+        return seen
+
+    return ProbRange.over(map_blocks(fill, rows.shape[1], row_voxels(rows)))
+
+
+def _fill_double(loop: SlowLoop, probs: Array, out: Array, upper: float) -> ProbRange:
     rows, target = as_rows(probs, out)
 
     def fill(start: int, stop: int) -> ProbRange:
@@ -48,8 +89,194 @@ def _fill(loop: Loop, probs: Array, out: Array, upper: float) -> ProbRange:
     return ProbRange.over(map_blocks(fill, rows.shape[1], row_voxels(rows)))
 
 
+CHUNK = 256  # voxels: planes a power of two apart share sets of the first cache, and few of them stay there
+_MARGIN = 1e-4  # of the sums in single precision
+_HIGHEST = np.float32(1 + TOLERANCE - _MARGIN).view(np.int32)
+_LOWEST_SUM = np.float32(1 - TOLERANCE + _MARGIN).view(np.int32)
+_MOST, _LEAST = np.int32(2**31 - 1), np.int32(-(2**31))
+_TO_BITS = np.float32(-1 / SCALE)
+
+
 @jit
-def _entropy(p: Array, out: Array, upper: float) -> tuple[float, float, float, float, int]:
+def _entropy(
+    p: Array, start: int, stop: int, out: Array, upper: np.float32
+) -> tuple[float, float, float, float, bool]:
+    surprise, total = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
+    low, high, low_sum, high_sum = _MOST, _LEAST, _MOST, _LEAST
+    for a in range(start, stop, CHUNK):
+        n = min(CHUNK, stop - a)
+        s, t = surprise[:n], total[:n]
+        lowest, highest = sum_over_classes(p, a, s, t)
+        low, high = min(low, lowest), max(high, highest)
+        lowest, highest = finish(s, t, out[a - start : a - start + n], upper)
+        low_sum, high_sum = min(low_sum, lowest), max(high_sum, highest)
+    return as_range(low, high, low_sum, high_sum)
+
+
+@jit
+def sum_over_classes(p: Array, a: int, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
+    """Sum p log2 p, scaled, and p over the classes, for voxels from ``a`` on; the range of the bits of p."""
+    n_classes, b = len(p), a + len(surprise)
+    n = n_classes % 4 if n_classes % 4 else 4
+    if n == 1:
+        low, high = _sum_1(p[0, a:b], surprise, total)
+    elif n == 2:
+        low, high = _sum_2(p[0, a:b], p[1, a:b], surprise, total)
+    elif n == 3:
+        low, high = _sum_3(p[0, a:b], p[1, a:b], p[2, a:b], surprise, total)
+    else:
+        low, high = _sum_4(p[0, a:b], p[1, a:b], p[2, a:b], p[3, a:b], surprise, total)
+    if n_classes > n:
+        more, mass = np.empty(len(surprise), np.float32), np.empty(len(surprise), np.float32)
+        lost = np.zeros(len(surprise), np.float32)
+        for k in range(n, n_classes, 4):
+            lowest, highest = _sum_4(p[k, a:b], p[k + 1, a:b], p[k + 2, a:b], p[k + 3, a:b], more, mass)
+            low, high = min(low, lowest), max(high, highest)
+            _add(surprise, more, lost)
+            for i in range(len(total)):
+                total[i] += mass[i]
+        for i in range(len(surprise)):
+            surprise[i] += lost[i]
+    return low, high
+
+
+@jit
+def finish(surprise: Array, total: Array, out: Array, upper: np.float32) -> tuple[np.int32, np.int32]:
+    """Turn scaled sums into bits; the range of the bits of the probabilities' sums."""
+    low, high = _MOST, _LEAST
+    for i in range(len(out)):
+        bits = surprise[i] * _TO_BITS
+        bits = bits if bits > np.float32(0) else np.float32(0)
+        out[i] = bits if bits < upper else upper
+        mass = float_bits(total[i])
+        low, high = min(low, mass), max(high, mass)
+    return low, high
+
+
+@inline
+def as_range(
+    low: np.int32, high: np.int32, low_sum: np.int32, high_sum: np.int32
+) -> tuple[float, float, float, float, bool]:
+    """Ranges of bits as numbers, and whether they are plainly those of probabilities."""
+    plain = bool(low >= 0 and high <= _HIGHEST and low_sum >= _LOWEST_SUM and high_sum <= _HIGHEST)
+    return (
+        np.float64(bits_float(low)),
+        np.float64(bits_float(high)),
+        np.float64(bits_float(low_sum)),
+        np.float64(bits_float(high_sum)),
+        plain,
+    )
+
+
+@jit
+def _sum_1(w: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
+    low, high = _MOST, _LEAST
+    for i in range(len(total)):
+        surprise[i] = w[i] * scaled_log2(w[i])
+        total[i] = w[i]
+        low, high = min(low, float_bits(w[i])), max(high, float_bits(w[i]))
+    return low, high
+
+
+@jit
+def _sum_2(w: Array, x: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
+    low, high = _MOST, _LEAST
+    for i in range(len(total)):
+        surprise[i] = x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i])
+        total[i] = w[i] + x[i]
+        low = min(low, min(float_bits(w[i]), float_bits(x[i])))
+        high = max(high, max(float_bits(w[i]), float_bits(x[i])))
+    return low, high
+
+
+@jit
+def _sum_3(w: Array, x: Array, y: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
+    low, high = _MOST, _LEAST
+    for i in range(len(total)):
+        surprise[i] = y[i] * scaled_log2(y[i]) + (x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i]))
+        total[i] = w[i] + x[i] + y[i]
+        low = min(low, min(min(float_bits(w[i]), float_bits(x[i])), float_bits(y[i])))
+        high = max(high, max(max(float_bits(w[i]), float_bits(x[i])), float_bits(y[i])))
+    return low, high
+
+
+@jit
+def _sum_4(
+    w: Array, x: Array, y: Array, z: Array, surprise: Array, total: Array
+) -> tuple[np.int32, np.int32]:
+    low, high = _MOST, _LEAST
+    for i in range(len(total)):
+        first = x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i])
+        surprise[i] = z[i] * scaled_log2(z[i]) + (y[i] * scaled_log2(y[i]) + first)
+        total[i] = (w[i] + x[i]) + (y[i] + z[i])
+        one, other = float_bits(w[i]), float_bits(x[i])
+        low, high = min(low, min(one, other)), max(high, max(one, other))
+        one, other = float_bits(y[i]), float_bits(z[i])
+        low, high = min(low, min(one, other)), max(high, max(one, other))
+    return low, high
+
+
+@jit
+def _add(sums: Array, more: Array, lost: Array) -> None:
+    """Add, and note what rounding took away (Knuth's two-sum)."""
+    for i in range(len(sums)):
+        total = sums[i] + more[i]
+        part = total - sums[i]
+        lost[i] += (sums[i] - (total - part)) + (more[i] - part)
+        sums[i] = total
+
+
+@jit
+def _largest(
+    p: Array, start: int, stop: int, out: Array, upper: np.float32
+) -> tuple[float, float, float, float, bool]:
+    total = np.empty(CHUNK, np.float32)
+    low, high, low_sum, high_sum = _MOST, _LEAST, _MOST, _LEAST
+    for a in range(start, stop, CHUNK):
+        n = min(CHUNK, stop - a)
+        t, best = total[:n], out[a - start : a - start + n]
+        t[:], best[:] = np.float32(0), np.float32(0)
+        for k in range(len(p)):
+            lowest, highest = _raise_to(best, t, p[k, a : a + n])
+            low, high = min(low, lowest), max(high, highest)
+        for i in range(n):
+            best[i] = best[i] if best[i] < upper else upper
+            mass = float_bits(t[i])
+            low_sum, high_sum = min(low_sum, mass), max(high_sum, mass)
+    return as_range(low, high, low_sum, high_sum)
+
+
+@jit
+def _raise_to(best: Array, total: Array, p: Array) -> tuple[np.int32, np.int32]:
+    low, high = _MOST, _LEAST
+    for i in range(len(p)):
+        q = p[i]
+        best[i] = q if q > best[i] else best[i]
+        total[i] += q
+        low, high = min(low, float_bits(q)), max(high, float_bits(q))
+    return low, high
+
+
+@jit
+def _binary_entropy(
+    p: Array, start: int, stop: int, out: Array, upper: np.float32
+) -> tuple[float, float, float, float, bool]:
+    low, high = _MOST, _LEAST
+    plane = p[0, start:stop]
+    for i in range(len(plane)):
+        q = plane[i]
+        rest = np.float32(1) - q
+        rest = rest if rest > np.float32(0) else np.float32(0)
+        bits = (q * scaled_log2(q) + rest * scaled_log2(rest)) * _TO_BITS
+        bits = bits if bits > np.float32(0) else np.float32(0)
+        out[i] = bits if bits < upper else upper
+        low, high = min(low, float_bits(q)), max(high, float_bits(q))
+    one = float_bits(np.float32(1))
+    return as_range(low, high, one, one)
+
+
+@jit
+def _entropy_double(p: Array, out: Array, upper: float) -> tuple[float, float, float, float, int]:
     lowest, highest, lowest_sum, highest_sum, n_nan = np.inf, -np.inf, np.inf, -np.inf, 0
     for i in range(p.shape[1]):
         bits, total = 0.0, 0.0
@@ -73,7 +300,7 @@ def _entropy(p: Array, out: Array, upper: float) -> tuple[float, float, float, f
 
 
 @jit
-def _largest(p: Array, out: Array, upper: float) -> tuple[float, float, float, float, int]:
+def _largest_double(p: Array, out: Array, upper: float) -> tuple[float, float, float, float, int]:
     lowest, highest, lowest_sum, highest_sum, n_nan = np.inf, -np.inf, np.inf, -np.inf, 0
     for i in range(p.shape[1]):
         best, total = 0.0, 0.0
@@ -97,7 +324,7 @@ def _largest(p: Array, out: Array, upper: float) -> tuple[float, float, float, f
 
 
 @jit
-def _binary_entropy(p: Array, out: Array, upper: float) -> tuple[float, float, float, float, int]:
+def _binary_entropy_double(p: Array, out: Array, upper: float) -> tuple[float, float, float, float, int]:
     lowest, highest, n_nan = np.inf, -np.inf, 0
     for i in range(p.shape[1]):
         q = np.float64(p[0, i])
@@ -115,3 +342,10 @@ def _binary_entropy(p: Array, out: Array, upper: float) -> tuple[float, float, f
             n_nan += 1
         out[i] = min(max(bits, 0.0), upper)
     return lowest, highest, 1.0, 1.0, n_nan
+
+
+def _exact_range(piece: Piece, each_by_itself: bool) -> ProbRange:
+    """Look again, in double precision and with NaN counted."""
+    p = np.ascontiguousarray(piece.planes[:, piece.start : piece.stop])
+    loop = _binary_entropy_double if each_by_itself else _largest_double
+    return ProbRange(*loop(p, np.empty(p.shape[1], np.float32), 1.0))
