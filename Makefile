@@ -26,7 +26,7 @@ test: $(VENV)/.test ## the fast tests, doctests and the documentation's code
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-slow: $(VENV)/.test ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow -n 2 $(ARGS)
+	$(BIN)/python -m pytest -m slow -n 2 --timeout 1200 $(ARGS)
 
 test-browser: $(VENV)/.browser ## the report in a real browser
 	@command -v $(CHROMIUM) > /dev/null || [ "$$(id -u)" != 0 ] || \

@@ -18,12 +18,15 @@ BEGIN = "<!-- measured: hippocampus -->"
 END = "<!-- /measured -->"
 
 METRICS = (
-    ("dice_mean", "Dice, mean of the classes, higher is better", 3),
-    ("ece_percent", "ECE %, all voxels, lower is better", 2),
-    ("ece_roi_percent", "ECE %, around the organ, lower is better", 2),
-    ("nll_roi", "NLL in nats, around the organ, lower is better", 3),
+    ("dice_mean", "", "Dice, mean of the classes, higher is better", 3),
+    ("ece_percent", "", "ECE %, all voxels, lower is better", 2),
+    ("ece_roi_percent", "", "ECE %, around the organ, lower is better", 2),
+    ("nll_roi", "", "NLL in nats, around the organ, lower is better", 3),
+    ("ece_percent", "_calibrated", "*with a temperature each:* ECE %, all voxels", 2),
+    ("ece_roi_percent", "_calibrated", "*with a temperature each:* ECE %, around the organ", 2),
+    ("nll_roi", "_calibrated", "*with a temperature each:* NLL, around the organ", 3),
 )
-"""Name in the results, what the row says, decimals."""
+"""Name in the results, its suffix there, what the row says, decimals."""
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
@@ -33,18 +36,19 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 
 
 def table(runs: Sequence[dict[str, Any]]) -> str:
-    """Markdown: a row per metric with means over seeds, and the difference of each seed with its interval."""
+    """Markdown: a row per metric of every run: means over seeds, each seed's difference and interval."""
     seeds = [run["settings"]["seed"] for run in runs]
     head = ["", "best single", "ensemble", *(f"difference, seed {seed}" for seed in seeds)]
-    rows = [head, ["---", *["---:"] * (len(head) - 1)], *(row(runs, *metric) for metric in METRICS)]
+    measured = [metric for metric in METRICS if all(metric[0] + metric[1] in run for run in runs)]
+    rows = [head, ["---", *["---:"] * (len(head) - 1)], *(row(runs, *metric) for metric in measured)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
-def row(runs: Sequence[dict[str, Any]], metric: str, label: str, decimals: int) -> list[str]:
+def row(runs: Sequence[dict[str, Any]], metric: str, suffix: str, label: str, decimals: int) -> list[str]:
     """One metric."""
-    single = fmean(run[f"{metric}_best_single"] for run in runs)
-    ours = fmean(run[metric] for run in runs)
-    differences = [run["ensemble_minus_best_single"][metric] for run in runs]
+    single = fmean(run[f"{metric}_best_single{suffix}"] for run in runs)
+    ours = fmean(run[f"{metric}{suffix}"] for run in runs)
+    differences = [run[f"ensemble_minus_best_single{suffix}"][metric] for run in runs]
     return [
         label,
         f"{single:.{decimals}f}",
@@ -72,7 +76,17 @@ def section(runs: Sequence[dict[str, Any]]) -> str:
         f"{cases['selection']} to select checkpoints, {cases['test']} to\ntest once; a small 2D U-Net, "
         f"{first['settings']['n_epochs']} epochs. Means over {len(runs)} seeds ({members} members).\n"
         "Differences: ensemble minus best single checkpoint, 95 % bootstrap intervals over test cases.\n"
+        f"{_temperature(runs)}"
         f"\n{table(runs)}"
+    )
+
+
+def _temperature(runs: Sequence[dict[str, Any]]) -> str:
+    if not all(run.get("temperature") for run in runs):
+        return ""  # cases that determine none leave no such rows
+    return (
+        f"The temperature of either is fitted on {runs[0]['n_cases']['calibration']} other cases; it leaves "
+        "Dice as it is.\n"
     )
 
 

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from ckpt_uq.demo.calibrating import fit_temperature
 from ckpt_uq.demo.cases import Case
-from ckpt_uq.demo.metrics import comparison, rater_metrics, uncertainty_metrics
+from ckpt_uq.demo.metrics import calibrated_comparison, comparison, rater_metrics, uncertainty_metrics
 from ckpt_uq.demo.outputs import write_bins, write_case, write_json, write_scores
-from ckpt_uq.demo.scoring import CaseScores, as_foreground, score_case
+from ckpt_uq.demo.scoring import CaseScores, as_foreground, score_calibration, score_case
 from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.io.nifti import read_volume
+from ckpt_uq.posthoc.scaling import LogitScaling
 from ckpt_uq.prediction import Prediction
 from ckpt_uq.report.results import read_results
 
@@ -107,6 +109,35 @@ def test_the_difference_is_ensemble_minus_single_with_an_interval(scores, single
         assert gain["n_cases"] == len(scores)
     assert metrics["ensemble_minus_best_single"]["dice_mean"]["estimate"] > 0
     assert metrics["ensemble_minus_best_single"]["nll_roi"]["estimate"] < 0
+
+
+def test_a_temperature_makes_the_calibration_cases_likeliest_around_the_organ(cases, predictions):
+    transform = fit_temperature(predictions, cases)
+    (best,) = transform.temperature
+
+    def nats(temperature: float) -> float:
+        scaling = LogitScaling.of_temperature(temperature)
+        each = [
+            score_calibration(p.recalibrated(scaling), c).nll_roi
+            for p, c in zip(predictions, cases, strict=True)
+        ]
+        return sum(one.nats for one in each)
+
+    assert best != pytest.approx(1, abs=0.05)
+    assert nats(best) < min(nats(0.95 * best), nats(1.05 * best), nats(1.0))
+
+
+def test_what_is_calibrated_is_compared_by_its_own_names(cases, predictions, scores, single):
+    metrics = calibrated_comparison(scores, single)
+    plain = comparison(scores, single)
+    for name in ("ece_percent", "ece_roi_percent", "nll_roi"):
+        assert metrics[f"{name}_calibrated"] == plain[name]
+        assert metrics[f"{name}_best_single_calibrated"] == plain[f"{name}_best_single"]
+        assert (
+            metrics["ensemble_minus_best_single_calibrated"][name]
+            == plain["ensemble_minus_best_single"][name]
+        )
+    assert not metrics.keys() & plain.keys()
 
 
 def test_contour_scores_are_averaged_over_the_cases_that_have_one(cases, predictions, scores):

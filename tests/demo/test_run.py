@@ -10,6 +10,7 @@ import pytest
 from ckpt_uq.demo.datasets import Expected, find_dataset
 from ckpt_uq.demo.folder import open_folder
 from ckpt_uq.demo.run import checks, run_demo
+from ckpt_uq.errors import DataError
 from ckpt_uq.manifest import read_run
 
 COMPARED = ("dice_mean", "dice_per_class", "ece_percent", "ece_roi_percent", "nll_roi")
@@ -34,10 +35,30 @@ def test_metrics_say_what_was_done_and_found(demo):
         assert stored.keys() >= {name, f"{name}_best_single"}
     assert stored["settings"] == {"data": "phantom-tiny", "seed": 1, "n_epochs": 4, "batch_size": 4}
     assert stored["n_cases"] == {"train": 6, "selection": 2, "calibration": 1, "test": 5}
-    assert set(stored["seconds"]) == {"data", "train", "predict", "score", "metrics", "figures"}
+    assert set(stored["seconds"]) == {"data", "train", "predict", "score", "calibrate", "metrics", "figures"}
     assert set(stored["contour_score"]) == {"kidney", "tumour", "cyst", "foreground"}
     assert set(stored["versions"]) == {"ckpt_uq", "python", "torch", "numpy", "numba", "scipy"}
     assert 0 <= stored["mutual_information_bits"] <= stored["predictive_entropy_bits"] <= 2
+
+
+def test_a_temperature_each_moves_calibration_and_nothing_else(demo):
+    _, metrics = demo
+    assert set(metrics["temperature"]) == {"ensemble", "best_single"}
+    for name in COMPARED[2:]:
+        assert metrics[f"{name}_calibrated"] != metrics[name]
+        assert metrics[f"{name}_best_single_calibrated"] != metrics[f"{name}_best_single"]
+    assert "dice_mean_calibrated" not in metrics
+
+
+def test_cases_that_determine_no_temperature_are_said_to(tmp_path, monkeypatch):
+    def refuse(predictions, cases):
+        raise DataError("too easy")
+
+    monkeypatch.setattr("ckpt_uq.demo.run.fit_temperature", refuse)
+    out = tmp_path / "out"
+    metrics = run_demo(open_folder(out, data="phantom-tiny", n_epochs=1), out)
+    assert (metrics["temperature"], metrics["not_calibrated"]) == (None, "too easy")
+    assert "ece_percent_calibrated" not in metrics
 
 
 def test_members_are_those_of_the_manifest(demo):

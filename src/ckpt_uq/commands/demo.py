@@ -104,6 +104,8 @@ def _print_summary(metrics: dict[str, Any], out: Path) -> None:
         console.print(
             f"Entropy tells where raters disagree, AUROC: {_number(metrics['rater_disagreement_auroc'])}"
         )
+    if metrics["temperature"] is None:
+        console.print(f"No temperature: {metrics['not_calibrated']}")
     for check in metrics["checks"]:
         low, high = check["between"]
         said = "as expected" if check["met"] else "UNEXPECTED"
@@ -121,16 +123,32 @@ def _comparison(metrics: dict[str, Any]) -> Table:
     for name, dice in metrics["dice_per_class"].items():
         single = metrics["dice_per_class_best_single"][name]
         table.add_row(f"Dice, {name}", _number(dice), _number(single), "")
-    for name, label in (
-        ("dice_mean", "Dice, mean"),
-        ("ece_percent", "ECE %"),
-        ("ece_roi_percent", "ECE around the organ %"),
-        ("nll_roi", "NLL around the organ"),
-    ):
-        gain = metrics["ensemble_minus_best_single"][name]
-        interval = f"{gain['estimate']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
-        table.add_row(label, _number(metrics[name]), _number(metrics[f"{name}_best_single"]), interval)
+    _add_compared(table, metrics, {"dice_mean": "Dice, mean", **_CALIBRATION})
+    if metrics["temperature"] is not None:
+        table.add_section()
+        table.add_row("after a temperature each", *(_temperature(metrics, name) for name in _SYSTEMS), "")
+        _add_compared(table, metrics, _CALIBRATION, suffix="_calibrated")
     return table
+
+
+_SYSTEMS = ("ensemble", "best_single")
+_CALIBRATION = {
+    "ece_percent": "ECE %",
+    "ece_roi_percent": "ECE around the organ %",
+    "nll_roi": "NLL around the organ",
+}
+
+
+def _add_compared(table: Table, metrics: dict[str, Any], rows: dict[str, str], suffix: str = "") -> None:
+    for name, label in rows.items():
+        gain = metrics[f"ensemble_minus_best_single{suffix}"][name]
+        interval = f"{gain['estimate']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+        ours, single = metrics[f"{name}{suffix}"], metrics[f"{name}_best_single{suffix}"]
+        table.add_row(label, _number(ours), _number(single), interval)
+
+
+def _temperature(metrics: dict[str, Any], system: str) -> str:
+    return f"T = {metrics['temperature'][system]:.2f}"
 
 
 def _number(value: float) -> str:

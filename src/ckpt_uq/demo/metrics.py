@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.calibration.scope import scope_mask
 from ckpt_uq.demo.cases import Case
-from ckpt_uq.demo.scoring import ROI_PIXELS, CaseScores, disagreement
+from ckpt_uq.demo.scoring import ROI_PIXELS, CalibrationScores, CaseScores, disagreement
 from ckpt_uq.evaluation.auroc import auroc
 from ckpt_uq.evaluation.bootstrap import bootstrap_interval
 from ckpt_uq.evaluation.case_mean import case_mean
@@ -21,7 +21,8 @@ from ckpt_uq.prediction import Prediction
 
 N_RESAMPLES = 1000
 
-Pooled = Callable[[Sequence[CaseScores]], float]
+S = TypeVar("S")
+Pooled = Callable[[Sequence[S]], float]
 
 
 def dice_mean(scores: Sequence[CaseScores]) -> float:
@@ -29,23 +30,24 @@ def dice_mean(scores: Sequence[CaseScores]) -> float:
     return case_mean(case.dice_mean for case in scores).mean
 
 
-def ece_percent(scores: Sequence[CaseScores]) -> float:
+def ece_percent(scores: Sequence[CalibrationScores]) -> float:
     """Expected calibration error over all voxels of all cases."""
     return 100 * pooled_bins([case.bins for case in scores]).ece()
 
 
-def ece_roi_percent(scores: Sequence[CaseScores]) -> float:
+def ece_roi_percent(scores: Sequence[CalibrationScores]) -> float:
     """Expected calibration error over the voxels around the true foreground."""
     return 100 * pooled_bins([case.bins_roi for case in scores]).ece()
 
 
-def nll_roi(scores: Sequence[CaseScores]) -> float:
+def nll_roi(scores: Sequence[CalibrationScores]) -> float:
     """Mean negative log-likelihood, in nats, of the voxels around the true foreground."""
     n_voxels = sum(case.nll_roi.n_voxels for case in scores)
     return sum(case.nll_roi.nats for case in scores) / n_voxels if n_voxels else float("nan")
 
 
-COMPARED: tuple[Pooled, ...] = (dice_mean, ece_percent, ece_roi_percent, nll_roi)
+CALIBRATION: tuple[Pooled[CalibrationScores], ...] = (ece_percent, ece_roi_percent, nll_roi)
+COMPARED: tuple[Pooled[CaseScores], ...] = (dice_mean, *CALIBRATION)
 """What is reported of the ensemble, of the best single checkpoint, and of the difference."""
 
 
@@ -56,17 +58,18 @@ def pooled_bins(bins: Sequence[CalibrationBins]) -> CalibrationBins:
 
 def comparison(ensemble: Sequence[CaseScores], single: Sequence[CaseScores]) -> dict[str, Any]:
     """Metrics of both, and the bootstrap interval over cases of ensemble minus best single checkpoint."""
-    metrics: dict[str, Any] = {
+    return {
         "dice_per_class": _dice_per_class(ensemble),
         "dice_per_class_best_single": _dice_per_class(single),
+        **_compared(COMPARED, ensemble, single),
     }
-    for compute in COMPARED:
-        metrics[compute.__name__] = compute(ensemble)
-        metrics[f"{compute.__name__}_best_single"] = compute(single)
-    metrics["ensemble_minus_best_single"] = {
-        compute.__name__: _difference(compute, ensemble, single) for compute in COMPARED
-    }
-    return metrics
+
+
+def calibrated_comparison(
+    ensemble: Sequence[CalibrationScores], single: Sequence[CalibrationScores]
+) -> dict[str, Any]:
+    """The same of both after a temperature each, which moves calibration alone."""
+    return _compared(CALIBRATION, ensemble, single, suffix="_calibrated")
 
 
 def uncertainty_metrics(scores: Sequence[CaseScores], subject: str) -> dict[str, Any]:
@@ -123,9 +126,18 @@ def _spearman(scores: Sequence[CaseScores], subject: str) -> float:
     return spearman([one.contour_score[subject] for one in scores], [one.dice_of(subject) for one in scores])
 
 
-def _difference(
-    compute: Pooled, ensemble: Sequence[CaseScores], single: Sequence[CaseScores]
+def _compared(
+    pooled: Sequence[Pooled[S]], ensemble: Sequence[S], single: Sequence[S], suffix: str = ""
 ) -> dict[str, Any]:
+    metrics: dict[str, Any] = {}
+    for compute in pooled:
+        metrics[f"{compute.__name__}{suffix}"] = compute(ensemble)
+        metrics[f"{compute.__name__}_best_single{suffix}"] = compute(single)
+    differences = {compute.__name__: _difference(compute, ensemble, single) for compute in pooled}
+    return {**metrics, f"ensemble_minus_best_single{suffix}": differences}
+
+
+def _difference(compute: Pooled[S], ensemble: Sequence[S], single: Sequence[S]) -> dict[str, Any]:
     def statistic(drawn: npt.NDArray[np.int64]) -> float:
         return compute([ensemble[i] for i in drawn]) - compute([single[i] for i in drawn])
 

@@ -12,18 +12,26 @@ from time import perf_counter
 from typing import Any
 
 from ckpt_uq.demo import figures, outputs
+from ckpt_uq.demo.calibrating import fit_temperature
 from ckpt_uq.demo.cases import CaseSplit, split_cases
 from ckpt_uq.demo.datasets import DataSet, find_dataset
 from ckpt_uq.demo.figures.panels import Shown
 from ckpt_uq.demo.folder import DemoSettings
 from ckpt_uq.demo.machine import machine, versions
-from ckpt_uq.demo.metrics import comparison, pooled_bins, rater_metrics, uncertainty_metrics
+from ckpt_uq.demo.metrics import (
+    calibrated_comparison,
+    comparison,
+    pooled_bins,
+    rater_metrics,
+    uncertainty_metrics,
+)
 from ckpt_uq.demo.predicting import predict_cases
 from ckpt_uq.demo.progress import Progress, Silent
-from ckpt_uq.demo.scoring import CaseScores, score_case
+from ckpt_uq.demo.scoring import CalibrationScores, CaseScores, score_calibration, score_case
 from ckpt_uq.demo.state import TrainingLog
 from ckpt_uq.demo.training import train
 from ckpt_uq.demo.unet import SmallUNet
+from ckpt_uq.errors import DataError
 from ckpt_uq.manifest import RunManifest, SavedSnapshot, read_run
 from ckpt_uq.prediction import Prediction
 
@@ -89,8 +97,9 @@ class _Demo:
             advance("")
         trained = self._train(dataset, split)
         tested = self._test(dataset, split, trained)
+        calibrated = self._calibrate(dataset, split, trained, tested)
         with self._timed("metrics"):
-            metrics = self._metrics(dataset, split, trained, tested)
+            metrics = {**self._metrics(dataset, split, trained, tested), **calibrated}
         with self._timed("figures"), self.progress.stage("draw", total=1) as advance:
             self._draw(dataset, split, trained, tested, metrics)
             advance("")
@@ -129,6 +138,32 @@ class _Demo:
             outputs.write_scores(self.out / "scores.csv", scores, single_scores)
             outputs.write_bins(self.out / "calibration_bins.json", scores)
         return _Tested(predictions, single, scores, single_scores)
+
+    def _calibrate(
+        self, dataset: DataSet, split: CaseSplit, trained: _Trained, tested: _Tested
+    ) -> dict[str, Any]:
+        """Give the ensemble and the best single checkpoint a temperature each; compare them again."""
+        cases, best = split.calibration, [trained.best.epoch]
+        systems = (("ensemble", None, tested.predictions), ("best_single", best, tested.single_predictions))
+        temperature: dict[str, float] = {}
+        scores: list[list[CalibrationScores]] = []
+        with self._timed("calibrate"), self.progress.stage("calibrate", total=2 * len(cases)) as advance:
+            for name, epochs, predictions in systems:
+                seen = predict_cases(
+                    self.out / "run", trained.model, cases, dataset, epochs=epochs, advance=advance
+                )
+                try:
+                    transform = fit_temperature(seen, cases)
+                except DataError as error:
+                    return {"temperature": None, "not_calibrated": str(error)}
+                (temperature[name],) = transform.temperature
+                scores.append(
+                    [
+                        score_calibration(prediction.recalibrated(transform), case)
+                        for prediction, case in zip(predictions, split.test, strict=True)
+                    ]
+                )
+        return {"temperature": temperature, **calibrated_comparison(*scores)}
 
     def _metrics(
         self, dataset: DataSet, split: CaseSplit, trained: _Trained, tested: _Tested

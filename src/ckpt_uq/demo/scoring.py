@@ -23,13 +23,31 @@ FOREGROUND = "foreground"
 
 
 @dataclass(frozen=True)
-class CaseScores:
-    """A prediction of one case against its truth.
+class CalibrationScores:
+    """How far the probabilities of one case can be believed.
 
     Attributes
     ----------
     name : str
         The case.
+    bins, bins_roi : CalibrationBins
+        Top-label, over all voxels, and over those within `ROI_PIXELS` of the true foreground in their slice.
+    nll_roi : NLL
+        Negative log-likelihood in that region.
+    """
+
+    name: str
+    bins: CalibrationBins
+    bins_roi: CalibrationBins
+    nll_roi: NLL
+
+
+@dataclass(frozen=True)
+class CaseScores(CalibrationScores):
+    """A prediction of one case against its truth.
+
+    Attributes
+    ----------
     dice : dict
         By foreground class; NaN for a class that neither truth nor prediction has.
     contour_score : dict
@@ -38,21 +56,13 @@ class CaseScores:
         How the contour scores were computed.
     entropy_bits, mutual_information_bits : float
         Means over all voxels.
-    bins, bins_roi : CalibrationBins
-        Top-label, over all voxels, and over those within `ROI_PIXELS` of the true foreground in their slice.
-    nll_roi : NLL
-        Negative log-likelihood in that region.
     """
 
-    name: str
     dice: dict[str, float]
     contour_score: dict[str, float]
     contour_settings: dict[str, Any]
     entropy_bits: float
     mutual_information_bits: float
-    bins: CalibrationBins
-    bins_roi: CalibrationBins
-    nll_roi: NLL
 
     @property
     def dice_mean(self) -> float:
@@ -69,21 +79,24 @@ def score_case(prediction: Prediction, case: Case, classes: Sequence[str]) -> Ca
     dice = dice_per_class(prediction.segmentation, case.labels, len(classes) + 1)
     terms = {name: contour_terms(prediction, label) for label, name in enumerate(classes, start=1)}
     terms[FOREGROUND] = contour_terms(as_foreground(prediction), 1)
-    roi = scope_mask(case.labels, "dilated_roi", pixels=ROI_PIXELS)
-    bins, bins_roi = CalibrationBins(), CalibrationBins()
-    bins.update(prediction.mean_prob, case.labels)
-    bins_roi.update(prediction.mean_prob, case.labels, mask=roi)
     return CaseScores(
-        name=case.name,
+        **vars(score_calibration(prediction, case)),
         dice=dict(zip(classes, dice[1:].tolist(), strict=True)),
         contour_score={name: of_class.volume for name, of_class in terms.items()},
         contour_settings=terms[FOREGROUND].settings,
         entropy_bits=float(prediction.predictive_entropy.mean(dtype=np.float64)),
         mutual_information_bits=float(prediction.mutual_information.mean(dtype=np.float64)),
-        bins=bins,
-        bins_roi=bins_roi,
-        nll_roi=nll_terms(prediction.mean_prob, case.labels, mask=roi),
     )
+
+
+def score_calibration(prediction: Prediction, case: Case) -> CalibrationScores:
+    """Compare a prediction's probabilities alone with the case's labels."""
+    roi = scope_mask(case.labels, "dilated_roi", pixels=ROI_PIXELS)
+    bins, bins_roi = CalibrationBins(), CalibrationBins()
+    bins.update(prediction.mean_prob, case.labels)
+    bins_roi.update(prediction.mean_prob, case.labels, mask=roi)
+    nll_roi = nll_terms(prediction.mean_prob, case.labels, mask=roi)
+    return CalibrationScores(case.name, bins, bins_roi, nll_roi)
 
 
 def as_foreground(prediction: Prediction) -> Prediction:
