@@ -27,6 +27,8 @@ def test_it_says_what_it_found_and_where_it_is(finished):
     metrics = json.loads((out / "metrics.json").read_text())
     assert f"{metrics['ece_percent']:.3f}" in done.stdout
     assert f"Results: {out}" in done.stdout
+    assert done.stdout.endswith(f"Report:  {out / 'report.html'}\n")
+    assert "ckpt-uq demo --data phantom-tiny --seed 2 --epochs 4" in (out / "report.html").read_text()
     assert "best single" in done.stdout
     assert "4/4" in done.stderr  # the bars of the training
 
@@ -96,6 +98,7 @@ def test_unknown_data_and_wrong_usage():
 def test_help_teaches_by_example():
     said = here("demo", "--help").stdout
     assert "ckpt-uq demo --data hippocampus --seed 1 -o out/hippocampus" in said
+    assert "report.html, one page to open" in said
     assert "CKPT_UQ_DATA" in said
 
 

@@ -61,6 +61,16 @@ def test_cases_that_determine_no_temperature_are_said_to(tmp_path, monkeypatch):
     assert "ece_percent_calibrated" not in metrics
 
 
+def test_the_page_shows_every_test_case_and_the_run(demo):
+    out, metrics = demo
+    page = (out / "report.html").read_text()
+    assert metrics["command"] in page
+    for path in (out / "cases").iterdir():
+        assert f"{path.name}, " in page
+    for section in ("run", "calibration", "triage", "cases", "table", "panels", "definitions", "provenance"):
+        assert f'<section id="{section}">' in page
+
+
 def test_members_are_those_of_the_manifest(demo):
     out, metrics = demo
     members = read_run(out / "run").members

@@ -13,6 +13,15 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
+EPILOG = """Examples:
+
+ckpt-uq demo
+
+ckpt-uq demo --data hippocampus --seed 1 -o out/hippocampus
+
+ckpt-uq demo --resume
+"""
+
 
 def demo(
     data: Annotated[
@@ -40,12 +49,9 @@ def demo(
 ) -> None:
     """Train a small U-Net with warm restarts, ensemble the peaks of its cycles, and look at the uncertainty.
 
-    Writes the run folder, maps of the test cases as NIfTI, scores.csv, metrics.json and figures. The phantom
-    takes some three minutes on two cores. Ctrl-C leaves a state that --resume goes on with.
-
-    Examples: ckpt-uq demo
-
-    ckpt-uq demo --data hippocampus --seed 1 -o out/hippocampus
+    Writes report.html, one page to open, and what it is made of: the run folder, maps of the test cases as
+    NIfTI, scores.csv, metrics.json and figures. The phantom takes some three minutes on two cores. Ctrl-C
+    leaves a state that --resume goes on with.
     """
     from ckpt_uq.demo.folder import open_folder
     from ckpt_uq.demo.run import run_demo
@@ -94,6 +100,8 @@ class _Bars:
 def _print_summary(metrics: dict[str, Any], out: Path) -> None:
     from rich.console import Console
 
+    from ckpt_uq.demo.folder import REPORT
+
     console = Console()
     console.print(_comparison(metrics))
     members = metrics["members"]
@@ -111,6 +119,7 @@ def _print_summary(metrics: dict[str, Any], out: Path) -> None:
         said = "as expected" if check["met"] else "UNEXPECTED"
         console.print(f"{said}: {check['what']} {_number(check['value'])}, between {low} and {high}")
     console.print(f"Results: {out}  (figures/, cases/, scores.csv, metrics.json)", soft_wrap=True)
+    console.print(f"Report:  {out / REPORT}", soft_wrap=True)
 
 
 def _comparison(metrics: dict[str, Any]) -> Table:

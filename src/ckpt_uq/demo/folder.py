@@ -12,7 +12,17 @@ from ckpt_uq.demo.outputs import write_json
 from ckpt_uq.errors import ArgumentError, DataError
 
 SETTINGS = "settings.json"
-OWN = ("run", "cases", "figures", "training_state.pt", "history.csv", "scores.csv", "calibration_bins.json")
+REPORT = "report.html"
+OWN = (
+    "run",
+    "cases",
+    "figures",
+    "training_state.pt",
+    "history.csv",
+    "scores.csv",
+    "calibration_bins.json",
+    REPORT,
+)
 OWN_LAST = ("metrics.json", SETTINGS)  # the settings say whose folder this is, so they go last
 
 
@@ -23,6 +33,17 @@ class DemoSettings:
     data: str
     seed: int
     n_epochs: int
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats the run.
+
+        Examples
+        --------
+        >>> DemoSettings("phantom", 0, 30).command
+        'ckpt-uq demo --data phantom --seed 0 --epochs 30'
+        """
+        return f"ckpt-uq demo --data {self.data} --seed {self.seed} --epochs {self.n_epochs}"
 
 
 def open_folder(

@@ -16,7 +16,7 @@ from ckpt_uq.demo.calibrating import fit_temperature
 from ckpt_uq.demo.cases import CaseSplit, split_cases
 from ckpt_uq.demo.datasets import DataSet, find_dataset
 from ckpt_uq.demo.figures.panels import Shown
-from ckpt_uq.demo.folder import DemoSettings
+from ckpt_uq.demo.folder import REPORT, DemoSettings
 from ckpt_uq.demo.machine import machine, versions
 from ckpt_uq.demo.metrics import (
     calibrated_comparison,
@@ -34,6 +34,7 @@ from ckpt_uq.demo.unet import SmallUNet
 from ckpt_uq.errors import DataError
 from ckpt_uq.manifest import RunManifest, SavedSnapshot, read_run
 from ckpt_uq.prediction import Prediction
+from ckpt_uq.report.page import write_report
 
 
 def run_demo(settings: DemoSettings, out: Path, progress: Progress | None = None) -> dict[str, Any]:
@@ -105,6 +106,9 @@ class _Demo:
             advance("")
         metrics["seconds"] = {stage: round(seconds, 2) for stage, seconds in self.seconds.items()}
         outputs.write_json(self.out / "metrics.json", metrics)
+        with self.progress.stage("report", total=1) as advance:
+            write_report(self.out, self.out / REPORT)
+            advance("")
         return metrics
 
     def _train(self, dataset: DataSet, split: CaseSplit) -> _Trained:
@@ -172,6 +176,7 @@ class _Demo:
             "data": dataset.name,
             "title": dataset.title,
             "classes": list(dataset.classes),
+            "command": self.settings.command,
             "settings": {**asdict(self.settings), "batch_size": dataset.batch_size},
             "n_cases": {name: len(cases) for name, cases in vars(split).items()},
             "n_members": len(trained.run.members),
