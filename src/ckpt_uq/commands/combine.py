@@ -11,9 +11,9 @@ EPILOG = """Examples, after nnUNetv2_predict ... --save_probabilities for each m
 
 ckpt-uq combine fold_0 fold_1 fold_2 -o ensemble
 
-ckpt-uq combine peak_*/ -o ensemble --weights 1,1,2 --save-probs
+ckpt-uq combine peak_*/ -o weighted --weights 1,1,2 --save-probs
 
-ckpt-uq combine fold_0 fold_1 -o ensemble --regions 1,2,3 --json
+ckpt-uq combine fold_0 fold_1 -o of_regions --regions 1,2,3 --json
 """
 
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 EPILOG = """Examples:
 
-ckpt-uq predict runs/a --model my_network:make scans/ -o predictions
+ckpt-uq predict runs/a --model my_network:make_3d scans/ -o predictions --save-probs
 
-ckpt-uq predict runs/a --model my_network:make --inferer slices case1.nii.gz case2.nii.gz -o predictions
+ckpt-uq predict runs/b --model my_network:make --inferer slices case1.nii.gz case2.nii.gz -o two
 
-ckpt-uq predict runs/a --model my_network:make --preprocess my_network:prepare
---postprocess my_network:restore scans/ -o predictions --device cuda --save-probs
+ckpt-uq predict runs/a --model my_network:make_3d --preprocess my_network:prepare
+--postprocess my_network:restore scans/ -o restored --device cuda
 
 The same command goes on where it was interrupted.
 """
@@ -31,7 +31,7 @@ def predict(
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IMAGES...", help="Images (.nii.gz, .nii, .npy, .npz, .zarr, .png), or folders of them."
+            metavar="IMAGES", help="Images (.nii.gz, .nii, .npy, .npz, .zarr, .png), or folders of them."
         ),
     ],
     model: Annotated[

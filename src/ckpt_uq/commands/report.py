@@ -15,6 +15,15 @@ from ckpt_uq.terminal import SOME_CASES_FAILED
 if TYPE_CHECKING:
     from ckpt_uq.report.results import CaseResult
 
+EPILOG = """Examples:
+
+ckpt-uq report predictions
+
+ckpt-uq report ensemble --images scans -o page.html
+
+ckpt-uq report predictions --sort-by mean_entropy_bits --max-panels 10 --embed-mb 0
+"""
+
 
 def report(
     results: Annotated[
@@ -45,8 +54,6 @@ def report(
     The page is one file that needs no network: it can be mailed, opened from disk and printed. It has a
     section for whatever the folder holds, and a 3D viewer for the cases. A case that cannot be read is named
     on the page and on stderr, and the exit code is 3.
-
-    Example: ckpt-uq report out/demo -o demo.html
     """
     from ckpt_uq.report.page import as_json_text, write_report
     from ckpt_uq.report.settings import Settings

@@ -60,7 +60,7 @@ def triage(
     known, asked = read_scores(calibration), read_scores(test)
     _require_apart(known, asked)
     column = score or _uncertainty_column(known)
-    losses = [1 - value for value in _column(known, dice, calibration).values()]
+    losses = _losses(_column(known, dice, calibration), dice)
     point = operating_point(_column(known, column, calibration).values(), losses, risk)
     uncertainty = _column(asked, column, test)
     flagged = [name for name in most_uncertain_first(uncertainty) if point.flags(uncertainty[name])]
@@ -100,6 +100,15 @@ def _column(table: Table, name: str, path: Path) -> dict[str, float]:
             f"{path} must have numbers in a column {name}, it has {', '.join(columns) or 'no case'}"
         )
     return {case: row[name] for case, row in table.items()}
+
+
+def _losses(quality: Mapping[str, float], name: str) -> list[float]:
+    from ckpt_uq.errors import DataError
+
+    for case, value in quality.items():
+        if value < 0 or value > 1:
+            raise DataError(f"{name} must lie in [0, 1], got {value:g} for {case}; divide percents by 100")
+    return [1 - value for value in quality.values()]
 
 
 def _plain(
