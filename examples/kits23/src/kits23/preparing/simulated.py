@@ -13,7 +13,15 @@ from ckpt_uq.errors import ArgumentError
 from ckpt_uq.io.nifti import write_volume
 from kits23.preparing.dataset import image_path, labels_path
 from kits23.simulation.intensities import TABLE
-from kits23.simulation.labels import LabelVolume, phantom_labels, real_labels
+from kits23.simulation.labels import (
+    FULL,
+    FULL_SPACING_MM,
+    TINY,
+    TINY_SPACING_MM,
+    LabelVolume,
+    phantom_labels,
+    real_labels,
+)
 from kits23.simulation.scan import simulate_scan
 from kits23.work import Work
 
@@ -108,4 +116,5 @@ def label_volume(source: Source, seed: int, *, full_size: bool) -> LabelVolume:
     """The labels of a source."""
     if source.labels is not None:
         return real_labels(source.labels, full_size=full_size)
-    return phantom_labels(np.random.default_rng([seed, source.index, 0]), full_size=full_size)
+    size = (FULL, FULL_SPACING_MM) if full_size else (TINY, TINY_SPACING_MM)
+    return phantom_labels(np.random.default_rng([seed, source.index, 0]), *size)

@@ -20,9 +20,9 @@ Shape = tuple[int, int, int]
 TINY: Shape = (24, 96, 96)
 """Slices, rows and columns of a cropped scan: enough for both kidneys, coarsely."""
 
-_TINY_SPACING_MM = (5.0, 3.7, 3.7)
-_FULL: Shape = (120, 512, 512)
-_FULL_SPACING_MM = (3.0, 0.75, 0.75)
+TINY_SPACING_MM: Point = (5.0, 3.7, 3.7)
+FULL: Shape = (120, 512, 512)
+FULL_SPACING_MM: Point = (3.0, 0.75, 0.75)
 _KIDNEYS_APART_MM = 204.0
 """Width of the box around the phantom's kidneys."""
 _KIDNEYS_Y_MM = 34.0
@@ -37,8 +37,17 @@ class LabelVolume:
     grid: ScanGrid
 
 
-def phantom_labels(rng: np.random.Generator, *, full_size: bool = False) -> LabelVolume:
-    """Two kidneys, a tumour in nearly all, cysts in half of the patients; a whole scan, or a coarse one.
+def phantom_labels(
+    rng: np.random.Generator, shape: Shape = TINY, spacing_mm: Point = TINY_SPACING_MM
+) -> LabelVolume:
+    """Two kidneys, a tumour in nearly all, cysts in half of the patients.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Decides the anatomy, and spacings within 7 % of `spacing_mm`.
+    shape, spacing_mm : tuple
+        (z, y, x); small and coarse by default, FULL and FULL_SPACING_MM for a whole scan.
 
     Examples
     --------
@@ -46,8 +55,7 @@ def phantom_labels(rng: np.random.Generator, *, full_size: bool = False) -> Labe
     >>> volume.labels.shape, np.unique(volume.labels).tolist()
     ((24, 96, 96), [0, 1, 2])
     """
-    shape, spacing = (_FULL, _FULL_SPACING_MM) if full_size else (TINY, _TINY_SPACING_MM)
-    z, in_plane, _ = (float(step * rng.uniform(0.93, 1.07)) for step in spacing)
+    z, in_plane, _ = (float(step * rng.uniform(0.93, 1.07)) for step in spacing_mm)
     grid = _centred(ScanGrid(shape, (z, in_plane, in_plane)))
     anatomy = draw_anatomy(rng)
     labels = np.zeros(shape, np.uint8)
