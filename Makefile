@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
 CHROMIUM ?= chromium
+BENCH := .venv-bench
+# tasks scaling first_call billion, of `python benchmarks/kernels --help`
+PARTS ?= tasks scaling first_call billion
 
 # Real data are optional; tests and demo say which they ran on.
 REAL_DATA := $(wildcard ../shared/data)
@@ -13,11 +16,11 @@ export CKPT_UQ_DATA ?= $(abspath $(REAL_DATA))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-browser lint docs bench clean
+.PHONY: help demo test test-slow test-browser lint docs bench bench-memory bench-kernels bench-hippocampus golden clean
 
 help: ## this table
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  ARGS="..." reaches the command behind demo, test, test-slow and the training of bench'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo '  ARGS="..." reaches the command behind demo, test, test-slow, bench-kernels and bench-hippocampus'
 
 demo: $(VENV)/.core ## train a small U-Net, ensemble its checkpoints, write out/demo/
 	$(BIN)/ckpt-uq demo $(ARGS)
@@ -43,13 +46,24 @@ lint: $(VENV)/.lint ## ruff and mypy --strict
 docs: $(VENV)/.docs ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/.core ## rerun every measurement: benchmarks/results/, README.md
+bench: bench-memory bench-kernels bench-hippocampus ## rerun every measurement: benchmarks/results/, README.md, docs/
+
+bench-memory: $(VENV)/.core ## memory of ensembles and of combining
 	$(BIN)/python benchmarks/ensemble_memory.py
 	$(BIN)/python benchmarks/combine_memory.py
+
+bench-kernels: $(BENCH)/.installed ## time and memory beside other libraries; PARTS="tasks scaling" chooses
+	$(BENCH)/bin/python -W ignore benchmarks/kernels --parts $(PARTS) $(ARGS)
+	$(BENCH)/bin/python benchmarks/kernels/page.py
+
+bench-hippocampus: $(VENV)/.core ## three trainings on hippocampus MR
 	$(BIN)/python benchmarks/hippocampus.py $(ARGS)
 
+golden: $(BENCH)/.installed ## what other libraries say of the tests' inputs: tests/golden/peers/
+	$(BENCH)/bin/python -W ignore benchmarks/peer_golden.py
+
 clean: ## remove everything that make has made
-	rm -rf $(VENV) out site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) out site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A changed dependency starts from an empty environment, so that nothing survives which is no longer asked for.
@@ -62,4 +76,12 @@ $(VENV)/.core: pyproject.toml constraints.txt hatch_build.py
 
 $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.browser: $(VENV)/.%: $(VENV)/.core
 	$(INSTALL) --editable '.[$*]'
+	touch $@
+
+# The libraries that ours is measured beside want another torch than the tests.
+$(BENCH)/.installed: pyproject.toml constraints-bench.txt benchmarks/requirements.txt hatch_build.py
+	@echo 'making $(BENCH): some minutes, 6 GB'
+	$(PYTHON) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-bench.txt \
+	  --requirement benchmarks/requirements.txt --editable .
 	touch $@
