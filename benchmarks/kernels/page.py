@@ -1,0 +1,206 @@
+"""Write docs/benchmarks.md and its plots from benchmarks/results/kernels_*.json.
+
+Run with ``python benchmarks/kernels/page.py`` after new results; a test holds page and results together.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import plots
+import targets
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+DOCS = ROOT / "docs"
+
+TITLES = {
+    "entropy": "Predictive entropy",
+    "contour": "3D contour, counted for every foreground class",
+    "calibration": "Calibration error of the likeliest class, 15 bins",
+    "class_calibration": "Calibration error, class by class, 15 bins",
+    "dice": "Dice, class by class",
+    "analysis": "Entropy, segmentation, contours, calibration and Dice together",
+    "moments": "Mean probability and mean entropy of nine members, from logits",
+}
+
+HEAD = """<!-- Written by benchmarks/kernels/page.py from benchmarks/results/. Do not edit. -->
+
+# Benchmarks
+
+Time, memory and accuracy of what comes after the network, beside other libraries, on one machine and in
+one run. `make bench-kernels` measures and writes this page. Every way works on the same arrays; the ways of
+a task take turns, so that whatever else the machine does falls on all of them. A time is the median of the
+calls, after one that does not count.
+
+- *Floor* is the time in which this machine, in the same turns, only reads the bytes that have to be read and
+  writes those that have to be written.
+- *Extra memory* is the peak of one call in a fresh process beyond its inputs, its result included.
+- *Difference* is to the result in float64 or whole numbers.
+"""
+
+
+def read(folder: Path = RESULTS) -> dict[str, Any]:
+    """The committed results, by part."""
+    parts = ("tasks", "scaling", "first_call", "billion")
+    return {part: json.loads((folder / f"kernels_{part}.json").read_text()) for part in parts}
+
+
+def page(found: dict[str, Any]) -> str:
+    """The whole page."""
+    tasks = found["tasks"]
+    sections = [
+        HEAD,
+        setting(tasks),
+        "## Targets\n\n"
+        "What we want to reach, with two threads; ratios of medians of this run. Memory is beyond the "
+        "accumulators.\n\n" + table(targets.rows(tasks)),
+        "## Tasks\n\n" + image("tasks", "Time of every way of every task, in logarithmic bars"),
+        *(task_section(name, tasks) for name in tasks["tasks"]),
+        scaling_section(found["scaling"]),
+        first_call_section(found["first_call"]),
+        billion_section(found["billion"]),
+    ]
+    return "\n".join(section.rstrip() + "\n" for section in sections)
+
+
+def setting(tasks: dict[str, Any]) -> str:
+    """What it was measured on."""
+    on, rates = tasks["machine"], tasks["rates_gb_s"]
+    load = ", ".join(f"{value:.1f}" for value in loads(tasks))
+    names = ", ".join(f"{name} {number}" for name, number in tasks["versions"].items())
+    head = ["", *(f"{n} thread{'s' * (n != '1')}" for n in rates)]
+    lines = [
+        [f"{what}, GB/s", *(f"{rates[n][what]:.1f}" for n in rates)] for what in ("read", "copy", "fill")
+    ]
+    grid = " x ".join(map(str, tasks["grid"]))
+    return (
+        f"Measured {tasks['date']} on {on['processor']}, {on['cores']} cores, {on['memory_gb']:.0f} GB, "
+        f"{on['system']}:\n{tasks['n_classes']} classes on {grid} voxels, float32, labels uint8. "
+        f"Load average while each task was measured: {load};\nabove {on['cores']} the machine was shared, "
+        f"and times are longer than on an idle one.\n\n{names}.\n\n"
+        f"The machine's memory:\n\n{table([head, *lines])}"
+    )
+
+
+def loads(tasks: dict[str, Any]) -> list[float]:
+    """Load averages of the tasks' measurements with most threads."""
+    return [list(task["threads"].values())[-1]["load_average"] for task in tasks["tasks"].values()]
+
+
+def task_section(name: str, tasks: dict[str, Any]) -> str:
+    """One task's table."""
+    task = tasks["tasks"][name]
+    counts = list(task["threads"])
+    most = task["threads"][counts[-1]]["ways"]
+    ours, floor = first_of_ours(most), most["floor"]["median_ms"]
+    head = [
+        "",
+        *(f"{n} thread{'s' * (n != '1')}, ms" for n in counts),
+        "times the floor",
+        "times ours",
+        "extra MB",
+        "difference",
+    ]
+    lines = []
+    for way, at_most in most.items():
+        times = [milliseconds(task["threads"][n]["ways"][way]["median_ms"]) for n in counts]
+        ratio = f"{at_most['median_ms'] / floor:.1f}"
+        if way == "floor":
+            lines.append(["*floor*", *times, ratio, "", "", ""])
+            continue
+        shown = f"**{way}**" if way.startswith("ckpt_uq") else way
+        beside = f"{at_most['median_ms'] / most[ours]['median_ms']:.1f}"
+        lines.append(
+            [shown, *times, ratio, beside, f"{task['extra_mb'][way]:.0f}", scientific(at_most["difference"])]
+        )
+    return f"### {TITLES[name]}\n\n{table([head, *lines])}"
+
+
+def first_of_ours(ways: dict[str, Any]) -> str:
+    """The way that targets are about."""
+    return next(way for way in ways if way.startswith("ckpt_uq"))
+
+
+def scaling_section(found: dict[str, Any]) -> str:
+    """Plots of how time grows."""
+    first = found["members"][0]
+    lines = [["members", *first["median_ms"], *(f"{way}, MB" for way in first["extra_mb"])]]
+    for point in found["members"]:
+        per_member = (value / point["n_members"] for value in point["median_ms"].values())
+        memory = (f"{value:.0f}" for value in point["extra_mb"].values())
+        lines.append([str(point["n_members"]), *map(milliseconds, per_member), *memory])
+    grid = " x ".join(map(str, first["grid"]))
+    return (
+        f"## Scaling\n\nWith {found['threads']} threads; dashed is the floor.\n\n"
+        + image("voxels", "Nanoseconds a voxel against the number of voxels")
+        + "\n\n"
+        + image("classes", "Nanoseconds a probability against the number of classes")
+        + f"\n\nMembers, on {grid} voxels: milliseconds a member, and extra memory of the whole ensemble.\n\n"
+        + table(lines)
+    )
+
+
+def first_call_section(found: dict[str, Any]) -> str:
+    """What compiling costs."""
+    lines = [["", "imports, s", "first call ever, s", "first call of a later process, s"]]
+    for name, task in found["tasks"].items():
+        cold, warm = task["cold"], task["warm"]
+        lines.append(
+            [TITLES[name], *(f"{x:.2f}" for x in (warm["prepare_s"], cold["first_s"], warm["first_s"]))]
+        )
+    return (
+        "## First call\n\nMachine code is made at the first call and kept on disk. The first column is what "
+        f"Python takes\nto import what is needed.\n\n{table(lines)}"
+    )
+
+
+def billion_section(found: dict[str, Any]) -> str:
+    """Memory that does not grow."""
+    return (
+        f"## A billion voxels\n\n`CalibrationBins` counted {found['n_voxels']:,} voxels in "
+        f"{found['seconds']:.0f} s, with {found['extra_mb']:.0f} MB beyond the block that\nit was given each "
+        f"time. It found an error of {found['ece']:.9f}; the truth is {found['truth']:.9f}.\n"
+        f"Single precision stops counting at {found['float32_stops_at']:,}."
+    )
+
+
+def table(rows: list[list[str]]) -> str:
+    """Markdown; the first row is the head, the first column is text."""
+    rule = ["---", *["---:"] * (len(rows[0]) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (rows[0], rule, *rows[1:])) + "\n"
+
+
+def image(name: str, what: str) -> str:
+    """A plot's place on the page."""
+    return f"![{what}](images/benchmarks_{name}.svg)\n"
+
+
+def milliseconds(value: float) -> str:
+    """Three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def scientific(value: float) -> str:
+    """As 1.2e-7; 0 where there is none."""
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if value else "0"
+
+
+def files(found: dict[str, Any]) -> dict[Path, str]:
+    """Everything that is generated, by its path below docs/."""
+    drawn = {Path("images") / f"benchmarks_{name}.svg": text for name, text in plots.every(found).items()}
+    return {Path("benchmarks.md"): page(found), **drawn}
+
+
+def main() -> None:
+    """Write the page and its plots."""
+    for path, text in files(read()).items():
+        (DOCS / path).write_text(text)
+        print(DOCS / path)
+
+
+if __name__ == "__main__":
+    main()
