@@ -41,7 +41,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
         try:
             vendor(Path(self.root) / FOLDER)
         except NotFetchedError as error:
-            self.app.display_warning(f"reports will have no 3D viewer: {error}")
+            self.app.display_warning(f"reports will have no 3D viewer: {error}; build again where npm works")
 
 
 def vendor(folder: Path) -> Path:
@@ -64,11 +64,14 @@ def fetch(scratch: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise NotFetchedError("npm is not installed")
-    command = [npm, "pack", f"@niivue/niivue@{VERSION}", "--silent", "--pack-destination", str(scratch)]
+    # One quick retry: whoever has no network should not wait for a minute to be told so.
+    patience = ["--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+    command = [npm, "pack", f"@niivue/niivue@{VERSION}", *patience, "--pack-destination", str(scratch)]
     try:
         subprocess.run(command, cwd=scratch, check=True, capture_output=True, text=True, timeout=TIMEOUT_S)
     except subprocess.CalledProcessError as error:
-        raise NotFetchedError(f"npm pack failed: {error.stderr.strip()}") from error
+        said = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+        raise NotFetchedError(f"npm pack failed: {said[0]}") from error
     except subprocess.TimeoutExpired as error:
         raise NotFetchedError(f"npm pack took more than {TIMEOUT_S} s") from error
     (tarball,) = scratch.glob("*.tgz")

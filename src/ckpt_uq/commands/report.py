@@ -24,6 +24,11 @@ ckpt-uq report ensemble --images scans -o page.html
 ckpt-uq report predictions --sort-by mean_entropy_bits --max-panels 10 --embed-mb 0
 """
 
+NO_VIEWER = (
+    "no 3D viewer: this copy of ckpt_uq was built without NiiVue, which npm fetches; install npm, then "
+    "ckpt_uq again with pip install --force-reinstall --no-deps"
+)
+
 
 def report(
     results: Annotated[
@@ -68,6 +73,8 @@ def report(
     written = write_report(results, out or results / "report.html", settings, track=_bar)
     for name, message in written.failed.items():
         typer.echo(f"{name} failed: {message}", err=True)
+    if written.n_pictured and not written.viewer:
+        typer.echo(NO_VIEWER, err=True)
     what = f"{written.n_cases} cases, {written.n_pictured} with pictures, {written.size / 1e6:.1f} MB"
     typer.echo(as_json_text(written) if as_json else f"{what}: {written.path}")
     if written.failed:

@@ -76,7 +76,7 @@ def write_report(
     Raises
     ------
     ArgumentError
-        `sort_by` is no column, or a limit is negative.
+        `sort_by` is no column, a limit is negative, or there is no folder for the page.
     DataError
         The folder holds no results, or a table in it is damaged. A case that cannot be read is named in the
         result instead, and on the page.
@@ -87,7 +87,10 @@ def write_report(
             f"max_panels and embed_mb must be >= 0, got {settings.max_panels} and {settings.embed_mb}"
         )
     path = Path(path)
-    found, failed = _with_uncertainty(read_results(results, settings.images))
+    read = read_results(results, settings.images)
+    if not path.parent.is_dir() or path.is_dir():
+        raise ArgumentError(f"path must be a file in a folder that exists, got {path}; make its folder first")
+    found, failed = _with_uncertainty(read)
     by = _sorting_column(found, settings.sort_by)
     cases = sorted(found.cases, key=lambda case: _descending(case, by))
     bundle = viewer.niivue_bundle()

@@ -102,7 +102,7 @@ def picture_case(name: str, volumes: Mapping[str, Volume]) -> CasePictures:
     volumes : mapping of str to Volume
         By the names in :data:`ckpt_uq.report.results.VOLUMES`; the segmentation at least.
     """
-    display = display_of(volumes["segmentation"].affine)
+    display = display_of(volumes["segmentation"].affine, volumes["segmentation"].data.shape)
     stacks = {role: display.slices(volume.data) for role, volume in volumes.items()}
     index = _most_uncertain(stacks)
     window = grey_window(stacks["image"], stacks["segmentation"]) if "image" in stacks else None

@@ -13,6 +13,7 @@ Array = npt.NDArray[Any]
 
 _TOWARDS = ("L", "P", "I")
 _PLANES = ("sagittal", "coronal", "axial")
+_FEW_PIXELS = 8
 _SIDES = {"sagittal": ("A", "S"), "coronal": ("R", "S"), "axial": ("R", "A")}
 
 
@@ -26,6 +27,7 @@ class Display:
         nibabel's orientation transform from the file's axes to left, posterior, inferior.
     axis : int
         The axis of the turned volume across which slices lie: that of the widest spacing, the third on a tie.
+        Where its slices would be strips of a few pixels, that with the fewest slices.
     pixel_mm : tuple of float
         Height and width of a pixel.
     """
@@ -51,20 +53,23 @@ class Display:
         return np.swapaxes(across, 1, 2)
 
 
-def display_of(affine: npt.NDArray[np.float64]) -> Display:
-    """How to show a grid whose NIfTI affine this is.
+def display_of(affine: npt.NDArray[np.float64], shape: tuple[int, ...]) -> Display:
+    """How to show a grid of this NIfTI affine and shape (z, y, x).
 
     Examples
     --------
-    >>> display = display_of(np.diag([1.0, 1.0, 5.0, 1.0]))
+    >>> display = display_of(np.diag([1.0, 1.0, 5.0, 1.0]), (20, 64, 64))
     >>> display.plane, display.sides, display.slices(np.zeros((2, 3, 4))).shape
     ('axial', ('R', 'A'), (2, 3, 4))
     """
     turn = nib.orientations.ornt_transform(
         nib.orientations.io_orientation(affine), nib.orientations.axcodes2ornt(_TOWARDS)
     )
-    spacing = np.empty(3)
-    spacing[turn[:, 0].astype(int)] = np.linalg.norm(affine[:3, :3], axis=0)
+    spacing, extent = np.empty(3), np.empty(3, int)
+    to = turn[:, 0].astype(int)
+    spacing[to], extent[to] = np.linalg.norm(affine[:3, :3], axis=0), shape[::-1]
     axis = int(np.flatnonzero(spacing >= spacing.max() * (1 - 1e-4))[-1])
+    if np.delete(extent, axis).min() < _FEW_PIXELS:
+        axis = int(np.flatnonzero(extent == extent.min())[-1])
     column, row = np.delete(spacing, axis)
     return Display(turn, axis, (float(row), float(column)))

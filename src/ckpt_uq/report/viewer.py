@@ -46,7 +46,7 @@ def beside(volumes: Mapping[str, Path], page: Path) -> dict[str, str]:
 def scene(volumes: Mapping[str, Volume]) -> dict[str, Any]:
     """How a case is shown: window of the image, axis of the slices and their number."""
     segmentation = volumes["segmentation"]
-    display = display_of(segmentation.affine)
+    display = display_of(segmentation.affine, segmentation.data.shape)
     window = grey_window(volumes["image"].data, segmentation.data) if "image" in volumes else None
     return {
         "window": window,
