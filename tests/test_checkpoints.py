@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from ckpt_uq.checkpoints import FileRecord, check_fits, load_weights, record_of, save_weights
+from ckpt_uq.checkpoints import FileRecord, check_fits, load_entries, load_weights, record_of, save_weights
 from ckpt_uq.errors import ArgumentError, CheckpointError
 from ckpt_uq.weights import stored_bytes
 from reference.disk import WatchedDisk
@@ -275,6 +275,22 @@ def test_torch_alone_refuses_what_numpy_scalars_ask_for_and_its_list_is_as_befor
     assert torch.serialization.get_safe_globals() == before
     with pytest.raises(pickle.UnpicklingError, match="numpy"):
         torch.load(tmp_path / "a.pth", weights_only=True)
+
+
+def test_what_a_training_checkpoint_says_beside_its_weights_is_found(tmp_path):
+    torch.save(nnunet_checkpoint(), tmp_path / "a.pth")
+    names = ["trainer_name", "inference_allowed_mirroring_axes", "init_args", "logging", "nothing"]
+    found = load_entries(tmp_path / "a.pth", names)
+    assert found == {name: nnunet_checkpoint()[name] for name in names[:-1]}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [([1, 2], "must hold entries by name, got list"), ({"a": Path()}, "was not run")]
+)
+def test_entries_come_from_safe_mappings_alone(tmp_path, content, words):
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=words):
+        load_entries(tmp_path / "a.pth", ["a"])
 
 
 def test_key_names_the_weights(tmp_path):

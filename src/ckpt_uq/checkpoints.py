@@ -8,7 +8,7 @@ import re
 import threading
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -23,7 +23,7 @@ from ckpt_uq.errors import ArgumentError, CheckpointError
 from ckpt_uq.io.atomic import atomic_path
 from ckpt_uq.weights import check_fits, identity, listing, plain_tensors, state_of, without_prefixes
 
-__all__ = ["FileRecord", "check_fits", "load_weights", "record_of", "save_weights"]
+__all__ = ["FileRecord", "check_fits", "load_entries", "load_weights", "record_of", "save_weights"]
 
 _SAFETENSORS = ".safetensors"
 _SUFFIXES = (".pt", ".pth", _SAFETENSORS)
@@ -131,23 +131,61 @@ def load_weights(
         If the file is missing, truncated, not the expected one, asks to run code, or has no finite weights.
     """
     path = Path(path)
-    try:
-        with open(path, "rb") as file:
-            if expected is not None:
-                _check_record(path, file, expected)
-            content = _read_safetensors(path) if path.suffix == _SAFETENSORS else _read_pt(path, file)
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror or error}; check the path") from error
-    state = _weights_in(content, key, path)
+    state = _weights_in(_content(path, expected), key, path)
     for name, value in state.items():
         _check_claim(path, name, value)
     return plain_tensors(state, f"cannot use {path}")
+
+
+def load_entries(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, Any]:
+    """Read what a training checkpoint says beside its weights, by the same rules as its weights.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file of ``torch.save``.
+    names : sequence of str
+        The entries to give back, such as ``trainer_name``; one that is missing is left out.
+
+    Returns
+    -------
+    dict
+        Numbers, strings, plain containers and tensors.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, asks to run code, or holds no entries by name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.pt"
+    >>> torch.save({"network_weights": {}, "current_epoch": 7}, path)
+    >>> load_entries(path, ["current_epoch", "trainer_name"])
+    {'current_epoch': 7}
+    """
+    path = Path(path)
+    content = _content(path, None)
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} must hold entries by name, got {type(content).__name__}")
+    return {name: content[name] for name in names if name in content}
 
 
 def record_of(path: Path) -> FileRecord:
     """Return the size and hash of a file as it is on disk."""
     with open(path, "rb") as file:
         return _record(file)
+
+
+def _content(path: Path, expected: FileRecord | None) -> object:
+    try:
+        with open(path, "rb") as file:
+            if expected is not None:
+                _check_record(path, file, expected)
+            return _read_safetensors(path) if path.suffix == _SAFETENSORS else _read_pt(path, file)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}; check the path") from error
 
 
 class _ErrorKeepingFile:
