@@ -16,6 +16,18 @@ MEAN_PROBS = "mean_probs.npz"
 DONE = "case.json"
 
 _FORMAT = 1
+_CLASS_ENTROPIES = "entropy_*_*.nii.gz"
+
+
+def class_entropy_name(index: int, region_order: tuple[int, ...] | None = None) -> str:
+    """File of one class's own entropy, or of one region's.
+
+    Examples
+    --------
+    >>> class_entropy_name(2), class_entropy_name(0, (1, 2, 3))
+    ('entropy_class_2.nii.gz', 'entropy_region_0.nii.gz')
+    """
+    return f"entropy_{'class' if region_order is None else 'region'}_{index}.nii.gz"
 
 
 def clear(folder: Path) -> None:
@@ -23,6 +35,8 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (DONE, SEGMENTATION, ENTROPY, MUTUAL_INFORMATION, MEAN_PROBS):
         (folder / name).unlink(missing_ok=True)
+    for of_class in folder.glob(_CLASS_ENTROPIES):
+        of_class.unlink()
     for temporary in temporaries_in(folder):
         temporary.unlink()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ def run_cohort(
     needs: Collection[str] = (),
     overwrite: bool = False,
     progress: Progress = lambda case, done, n_cases: None,
+    elsewhere: Collection[str] = (),
 ) -> CohortOutcome:
     """Make the folder of every case that is not there yet, and the table of all their scores.
 
@@ -70,6 +71,8 @@ def run_cohort(
         Make finished cases again.
     progress : callable
         Told the name of the case at work, how many cases are done, with fractions, and how many there are.
+    elsewhere : collection of str
+        Cases that other processes make in the same `out`; those that are done are in the table too.
 
     Returns
     -------
@@ -100,9 +103,23 @@ def run_cohort(
                 _discard_unless_whole(folders[name])
         report(1)
     made = tuple(name for name in cases if name not in kept and name not in failed)
-    done = {name: read_done(folder) for name, folder in folders.items() if name not in failed}
-    write_scores(Path(out) / SCORES, {name: _row(content) for name, content in done.items() if content})
+    _write_table(Path(out), sorted({*cases, *elsewhere}) if elsewhere else list(cases), failed)
     return CohortOutcome(made, tuple(kept), failed, Path(out) / SCORES)
+
+
+def _write_table(out: Path, names: Sequence[str], failed: Collection[str]) -> None:
+    """Write the rows of all cases that are done, again if others were done meanwhile.
+
+    Processes that share a folder may write at the same time: the last to write has seen all.
+    """
+    rows: dict[str, Any] | None = None
+    while rows != (rows := _rows(out, names, failed)):
+        write_scores(out / SCORES, rows)
+
+
+def _rows(out: Path, names: Sequence[str], failed: Collection[str]) -> dict[str, Any]:
+    done = {name: read_done(out / "cases" / name) for name in names if name not in failed}
+    return {name: _row(content) for name, content in done.items() if content}
 
 
 def _row(done: Mapping[str, Any]) -> dict[str, float | str | None]:

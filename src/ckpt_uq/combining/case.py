@@ -8,18 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
-from ckpt_uq.case_folder import ENTROPY, MEAN_PROBS, MUTUAL_INFORMATION, SEGMENTATION, clear
+from ckpt_uq.case_folder import clear
 from ckpt_uq.combining.scores import CaseScores, CaseSums
 from ckpt_uq.combining.slabs import require_same_shape, slab_predictions
+from ckpt_uq.combining.writing import CaseWriter
 from ckpt_uq.errors import DataError
 from ckpt_uq.io.geometry import Geometry
-from ckpt_uq.io.nifti import slab_writer
 from ckpt_uq.io.probabilities import SavedProbabilities, geometry_beside, open_probabilities
-from ckpt_uq.io.probabilities_writer import probabilities_writer
 from ckpt_uq.kernels.blocks import thread_count
-from ckpt_uq.prediction import Prediction
 
 
 def combine_case(
@@ -72,7 +68,9 @@ def combine_case(
         clear(folder)
         sums = CaseSums(members[0].shape[0], axis, region_order)
         writers = stack.enter_context(ExitStack())  # closed first: files appear when all is done
-        write = _Writer(writers, folder, geometry, members[0].shape[0], region_order, save_probs=save_probs)
+        write = CaseWriter(
+            writers, folder, geometry, members[0].shape[0], region_order, save_probs=save_probs
+        )
         for prediction in predictions:
             write(prediction)
             sums.update(prediction)
@@ -115,35 +113,3 @@ def _opened(stack: ExitStack, paths: Sequence[Path]) -> list[SavedProbabilities]
     """Open all files side by side, because each is read through once."""
     with ThreadPoolExecutor(thread_count()) as pool:
         return list(pool.map(stack.enter_context, map(open_probabilities, paths)))
-
-
-class _Writer:
-    """Open files of one case; slabs are appended to each."""
-
-    def __init__(
-        self,
-        stack: ExitStack,
-        folder: Path,
-        geometry: Geometry,
-        n_channels: int,
-        region_order: tuple[int, ...] | None,
-        *,
-        save_probs: bool,
-    ) -> None:
-        labels = np.uint8 if max(region_order or (n_channels - 1,)) < 256 else np.int32
-        self._segmentation = stack.enter_context(slab_writer(folder / SEGMENTATION, geometry, labels))
-        self._entropy = stack.enter_context(slab_writer(folder / ENTROPY, geometry, np.float32))
-        self._information = stack.enter_context(
-            slab_writer(folder / MUTUAL_INFORMATION, geometry, np.float32)
-        )
-        self._probs = None
-        if save_probs:
-            shape = (n_channels, *geometry.shape)
-            self._probs = stack.enter_context(probabilities_writer(folder / MEAN_PROBS, shape))
-
-    def __call__(self, prediction: Prediction) -> None:
-        self._segmentation(prediction.segmentation)
-        self._entropy(prediction.predictive_entropy)
-        self._information(prediction.mutual_information)
-        if self._probs is not None:
-            self._probs(prediction.mean_prob)
