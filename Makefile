@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+NNUNET := .venv-nnunet
 ARGS ?=
 CHROMIUM ?= chromium
 BENCH := .venv-bench
@@ -16,10 +17,10 @@ export CKPT_UQ_DATA ?= $(abspath $(REAL_DATA))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-browser lint docs bench bench-memory bench-kernels bench-hippocampus golden clean
+.PHONY: help demo test test-slow test-browser test-nnunet lint docs bench bench-memory bench-kernels bench-hippocampus golden clean
 
 help: ## this table
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo '  ARGS="..." reaches the command behind demo, test, test-slow, bench-kernels and bench-hippocampus'
 
 demo: $(VENV)/.core ## train a small U-Net, ensemble its checkpoints, write out/demo/
@@ -37,6 +38,9 @@ test-browser: $(VENV)/.browser ## the report in a real browser
 	@command -v $(CHROMIUM) > /dev/null || \
 	  { echo 'no $(CHROMIUM) here: install Chromium, or say where it is with CHROMIUM=/path/to/it' >&2; exit 1; }
 	CKPT_UQ_CHROMIUM="$$(command -v $(CHROMIUM))" $(BIN)/python -m pytest -m browser tests/report $(ARGS)
+
+test-nnunet: $(NNUNET)/.installed ## the adapter with nnU-Net itself, in an environment of its own (6 GB)
+	$(NNUNET)/bin/python -m pytest -m nnunet tests/adapters/nnunet $(ARGS)
 
 lint: $(VENV)/.lint ## ruff and mypy --strict
 	$(BIN)/ruff check .
@@ -63,7 +67,7 @@ golden: $(BENCH)/.installed ## what other libraries say of the tests' inputs: te
 	$(BENCH)/bin/python -W ignore benchmarks/peer_golden.py
 
 clean: ## remove everything that make has made
-	rm -rf $(VENV) $(BENCH) out site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(NNUNET) out site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A changed dependency starts from an empty environment, so that nothing survives which is no longer asked for.
@@ -84,4 +88,12 @@ $(BENCH)/.installed: pyproject.toml constraints-bench.txt benchmarks/requirement
 	$(PYTHON) -m venv --clear $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-bench.txt \
 	  --requirement benchmarks/requirements.txt --editable .
+	touch $@
+
+# nnU-Net wants another torch than the tests, and torchvision of the same release.
+$(NNUNET)/.installed: pyproject.toml constraints-nnunet.txt hatch_build.py
+	@echo 'making $(NNUNET): some minutes, 6 GB'
+	$(PYTHON) -m venv --clear $(NNUNET)
+	$(NNUNET)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-nnunet.txt \
+	  --editable '.[nnunet]' hypothesis pytest pytest-timeout
 	touch $@

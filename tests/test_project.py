@@ -26,6 +26,7 @@ import ckpt_uq
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text()
+NNUNET_CONSTRAINTS = (ROOT / "constraints-nnunet.txt").read_text()
 
 
 def run(command: Sequence[object], cwd: Path) -> str:
@@ -103,19 +104,27 @@ def requirements(extra: str | None = None) -> list[Requirement]:
     return [Requirement(text) for text in named]
 
 
-def pins() -> dict[str, str]:
-    lines = [line.split("==") for line in CONSTRAINTS.splitlines() if not line.startswith("#")]
+def pins(constraints: str = CONSTRAINTS) -> dict[str, str]:
+    lines = [line.split("==") for line in constraints.splitlines() if not line.startswith("#")]
     return {str(canonicalize_name(name)): version for name, version in lines}
 
 
 @pytest.mark.parametrize("extra", [None, *PROJECT["optional-dependencies"]])
 def test_tested_pins_lie_in_the_ranges(extra: str | None) -> None:
-    outside = [
-        str(wanted)
-        for wanted in requirements(extra)
-        if not wanted.specifier.contains(pins().get(canonicalize_name(wanted.name), "0"))
-    ]
-    assert outside == []
+    pinned = pins(NNUNET_CONSTRAINTS if extra == "nnunet" else CONSTRAINTS)
+    assert outside(requirements(extra), pinned) == []
+
+
+def test_nnunets_pins_lie_in_the_ranges_of_the_library_too() -> None:
+    pinned = pins(NNUNET_CONSTRAINTS)
+    assert outside(requirements(), pinned) == []
+    assert pinned["torch"] != pins()["torch"], "or one environment would do for both"
+
+
+def outside(wanted: list[Requirement], pinned: dict[str, str]) -> list[str]:
+    """Requirements that the pinned version does not meet, or that have none."""
+    versions = {str(one): pinned.get(str(canonicalize_name(one.name)), "0") for one in wanted}
+    return [str(one) for one in wanted if not one.specifier.contains(versions[str(one)])]
 
 
 def imported_distributions(folder: Path) -> dict[str, str]:
@@ -152,14 +161,14 @@ def test_package_imports_only_what_it_asks_for() -> None:
 def test_tests_import_only_what_their_extras_ask_for() -> None:
     found = imported_distributions(ROOT / "tests")
     assert {"pytest", "hypothesis", "netcal"} <= set(found)
-    assert {item for item in found.items() if item[0] not in named("test", "browser")} == set()
+    assert {item for item in found.items() if item[0] not in named("test", "browser", "nnunet")} == set()
 
 
 def test_help_names_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     table = run(["make", "--no-print-directory"], ROOT)
-    assert set(re.findall(r"^  make ([a-z-]+)", table, re.MULTILINE)) == set(phony.split())
+    assert set(re.findall(r"^  make ([a-z0-9-]+)", table, re.MULTILINE)) == set(phony.split())
     assert {"demo", "test", "test-slow", "lint", "docs", "bench"} <= set(phony.split())
 
 

@@ -29,9 +29,17 @@ def reference() -> Iterator[str]:
     yield from exit_codes()
     yield "\n## Options before the command\n"
     yield from table([one for one in program.params if not one.hidden], {})
-    called = {one.name: one.callback for one in app.registered_commands}
-    for name, command in sorted(program.commands.items()):
-        yield from section(name, command, get_type_hints(called[name]))
+    for name, command in leaves(program):
+        yield from section(name, command, get_type_hints(inspect.unwrap(command.callback)))
+
+
+def leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name, those of groups too."""
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from leaves(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def exit_codes() -> Iterator[str]:

@@ -18,8 +18,12 @@ from command_line import here
 from commands_tiny import AFFINE, SHAPE, image_of, save_nifti
 from reference.member_folders import save_case, softmax_noise
 
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands
-READ_ONLY_PARSED = {"demo", "nnunet"}  # minutes of training; another program's results
+PROGRAM: Any = typer.main.get_command(app)
+COMMANDS: dict[str, Any] = {
+    **{name: command for name, command in PROGRAM.commands.items() if name != "nnunet"},
+    **{f"nnunet {name}": command for name, command in PROGRAM.commands["nnunet"].commands.items()},
+}
+READ_ONLY_PARSED = {"demo", "nnunet plugin", "nnunet predict"}  # minutes of training; nnU-Net
 STEPS = """
 
 def prepare(volume):
@@ -35,7 +39,8 @@ def examples(name: str) -> list[list[str]]:
     """Words of each example, without the program's name; what a shell would expand is expanded."""
     paragraphs = (COMMANDS[name].epilog or "").split("\n\n")
     calls = [shlex.split(one.replace("\n", " ")) for one in paragraphs if one.startswith("ckpt-uq ")]
-    return [list(_expanded(words[2:])) for words in calls if words[1] == name]
+    n_words = 1 + len(name.split())
+    return [list(_expanded(words[n_words:])) for words in calls if words[1:n_words] == name.split()]
 
 
 def _expanded(words: list[str]) -> Iterator[str]:

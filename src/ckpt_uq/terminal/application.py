@@ -22,7 +22,8 @@ def application(name: str, version: str, text: str, commands: ModuleType) -> typ
     text : str
         What ``--help`` says first.
     commands : module
-        A package. An ``EPILOG`` of a file ends its command's help.
+        A package. An ``EPILOG`` of a file ends its command's help. A package within it is a group of
+        commands, whose ``HELP`` says what they are for.
 
     Returns
     -------
@@ -61,10 +62,20 @@ def application(name: str, version: str, text: str, commands: ModuleType) -> typ
         """Take the options that stand before the command."""
         context.with_resource(plain_errors(debug))
 
+    _add_commands(app, commands)
+    return app
+
+
+def _add_commands(app: typer.Typer, commands: ModuleType) -> None:
+    """Add the function of every file, and the commands of every package within under the package's name."""
     for info in pkgutil.iter_modules(commands.__path__):
         module = importlib.import_module(f"{commands.__name__}.{info.name}")
-        app.command(info.name, epilog=getattr(module, "EPILOG", None))(getattr(module, info.name))
-    return app
+        if info.ispkg:
+            group = typer.Typer(help=module.HELP, no_args_is_help=True)
+            _add_commands(group, module)
+            app.add_typer(group, name=info.name)
+        else:
+            app.command(info.name, epilog=getattr(module, "EPILOG", None))(getattr(module, info.name))
 
 
 @contextmanager

@@ -1,0 +1,104 @@
+"""One case: its images in, its maps and scores out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ckpt_uq.adapters.nnunet.image_moments import ImageMoments
+from ckpt_uq.adapters.nnunet.images import require_channels
+from ckpt_uq.case_folder import clear
+from ckpt_uq.combining.scores import CaseSums
+from ckpt_uq.combining.writing import CaseWriter
+from ckpt_uq.errors import DataError
+from ckpt_uq.io.geometry import Geometry
+from ckpt_uq.io.nifti import read_geometry
+
+if TYPE_CHECKING:
+    from ckpt_uq.adapters.nnunet.framework.trained_model import TrainedModel
+
+
+def predict_case(
+    files: Sequence[Path],
+    folder: Path,
+    models: Sequence[TrainedModel],
+    *,
+    save_probs: bool = False,
+    class_entropy: bool = False,
+    progress: Callable[[float], None] = lambda done: None,
+) -> dict[str, Any]:
+    """Predict one image by all members of all models; write its maps on its own grid.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        One a channel.
+    folder : Path
+        The case's.
+    models : sequence of TrainedModel
+        Of the same labels.
+    save_probs, class_entropy
+        See :class:`~ckpt_uq.combining.writing.CaseWriter`.
+    progress : callable
+        Told the fraction that is done, after every member.
+
+    Returns
+    -------
+    dict
+        What ``case.json`` says.
+
+    Raises
+    ------
+    DataError
+        The image cannot be read or used.
+    CheckpointError, MemberError
+        A member cannot predict it.
+    """
+    require_channels(list(files), models[0].n_channels_in)
+    geometry = read_geometry(files[0])
+    averaged = _averaged(files, models, geometry, progress)
+    clear(folder)
+    order = models[0].region_order
+    sums = CaseSums(models[0].n_channels_out, geometry.axial_axis, order)
+    with ExitStack() as stack:
+        write = CaseWriter(
+            stack,
+            folder,
+            geometry,
+            models[0].n_channels_out,
+            order,
+            save_probs=save_probs,
+            class_entropy=class_entropy,
+        )
+        for prediction in averaged.predictions():
+            write(prediction)
+            sums.update(prediction)
+    return {**asdict(sums.result()), "members": list(averaged.names)}
+
+
+def _averaged(
+    files: Sequence[Path],
+    models: Sequence[TrainedModel],
+    geometry: Geometry,
+    progress: Callable[[float], None],
+) -> ImageMoments:
+    first = models[0]
+    shape = tuple(geometry.shape[axis] for axis in first.axes)
+    averaged = ImageMoments(first.n_channels_out, shape, first.axes, first.region_order)
+    n_predictions = sum(model.n_predictions for model in models)
+    for model in models:
+        image = model.preprocess(files)
+        if image.placement.shape != tuple(geometry.shape[axis] for axis in model.axes):
+            raise DataError(
+                f"nnU-Net must read {files[0]} on its own grid, {geometry.shape}, got "
+                f"{image.placement.shape} with axes {model.axes}; a reader that turns images is not supported"
+            )
+        for name, logits in model.predict(image, first.axes):
+            averaged.update(logits, name)
+            progress(len(averaged.names) / n_predictions)
+            del logits  # before the next member is asked for
+    averaged.verify()
+    return averaged

@@ -1,0 +1,15 @@
+"""What nnU-Net finds here: it imports the files of this folder by their bare names, and forgets them."""
+
+from ckpt_uq.adapters.nnunet.framework.trainers import (
+    nnUNetTrainerFullTrain,
+    nnUNetTrainerRelUNet,
+    nnUNetTrainerRelUNetDiceCE,
+    nnUNetTrainerRelUNetLoshchilov,
+)
+
+__all__ = [
+    "nnUNetTrainerFullTrain",
+    "nnUNetTrainerRelUNet",
+    "nnUNetTrainerRelUNetDiceCE",
+    "nnUNetTrainerRelUNetLoshchilov",
+]
