@@ -123,8 +123,8 @@ def run_figures(results: Results) -> list[Figure]:
     ]
 
 
-def reliability_figures(results: Results) -> list[Figure]:
-    """A reliability diagram for each scope."""
+def reliability_figures(results: Results, name: str = "reliability") -> list[Figure]:
+    """A reliability diagram for each scope; `name` begins the drawings' names, which a page has once."""
     shown = []
     for bins in results.bins:
         bars = reliability_bars(bins)
@@ -135,7 +135,7 @@ def reliability_figures(results: Results) -> list[Figure]:
             "Bars: 95 % interval when the {} cases are drawn again. Hollow: fewer than {} "
             "voxels. Below: share of voxels in each bin."
         ).format(100 * bars.ece, 100 * bars.ece_low, 100 * bars.ece_high, len(bins.count), figures.FEW)
-        drawing = figures.reliability_figure(f"reliability-{bins.scope}", bars, what)
+        drawing = figures.reliability_figure(f"{name}-{bins.scope}", bars, what)
         shown.append(Figure(drawing, f"Reliability, {what}", caption))
     return shown
 

@@ -30,7 +30,7 @@ class Point:
     anchor: str | None = None
 
 
-def run_figure(run: RunManifest) -> Markup:
+def run_figure(run: RunManifest, name: str = "run") -> Markup:
     """Learning rate and validation score over the epochs, restarts as lines, members as dots."""
     epochs = [float(entry.epoch) for entry in run.history]
     rates = [math.nan if entry.lr is None else entry.lr for entry in run.history]
@@ -57,7 +57,7 @@ def run_figure(run: RunManifest) -> Markup:
     n_cycles = len(_restarts(run, span[1])) + 1
     story = f"{len(run.history)} epochs in {n_cycles} cycles; members from epochs {chosen}."
     title = "Learning rate and validation score of the run"
-    return drawing("run", title, story, 840, 364, upper.group(), lower.group())
+    return drawing(name, title, story, 840, 364, upper.group(), lower.group())
 
 
 def reliability_figure(name: str, bars: ReliabilityBars, what: str) -> Markup:

@@ -26,13 +26,15 @@ SCALE_BITS = {"predictive_entropy": 1.0, "mutual_information": 0.5}
 """Where the colours end. Fixed, so that cases and reports compare; what is above has the last colour."""
 
 _TABLES = {"predictive_entropy": entropy_table(), "mutual_information": mutual_information_table()}
-_TITLES = {
+TITLES = {
     "image": "Image",
     "labels": "Truth",
     "segmentation": "Prediction",
     "predictive_entropy": "Predictive entropy",
     "mutual_information": "Mutual information",
 }
+"""What the pictures of a case are called, in their order."""
+
 _SIDE = 300
 _THUMBNAIL = 132
 _FILL = 0.4
@@ -109,7 +111,7 @@ def picture_case(name: str, volumes: Mapping[str, Volume]) -> CasePictures:
     where = f"{display.plane} slice {index + 1} of {len(stacks['segmentation'])}"
     canvas = _Canvas(display, {role: stack[index] for role, stack in stacks.items()}, window)
     panels = tuple(
-        canvas.panel(role, f"{name}, {where}: {_TITLES[role].lower()}") for role in _TITLES if role in stacks
+        canvas.panel(role, f"{name}, {where}: {TITLES[role].lower()}") for role in TITLES if role in stacks
     )
     return CasePictures(panels, canvas.thumbnail(f"{name}, {where}"), index + 1, where, display.sides)
 
@@ -164,7 +166,7 @@ class _Canvas:
             picture[rim] = (
                 picture[rim] * 0.6 + 50
             )  # faint, for where things are: the map is what is to be seen
-        return _encode(_TITLES[role], picture, alt)
+        return _encode(TITLES[role], picture, alt)
 
     def thumbnail(self, alt: str) -> Panel:
         picture, said = _outlined(self.grey, self.labels["segmentation"]), "prediction's outline on the image"
