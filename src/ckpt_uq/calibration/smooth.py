@@ -18,7 +18,6 @@ NARROWEST = 1e-3
 
 _FREQUENCIES = math.ceil(math.sqrt(2 * math.log(1e8)) / (math.pi * NARROWEST))
 _MESH = 4 * _FREQUENCIES
-_CELLS_AT_ONCE = 256
 
 
 def smooth_ece(sketch: CalibrationSketch, *, class_index: int | None = None) -> Bounded:
@@ -82,13 +81,21 @@ def _shift_of_root(moved: float, sigma: float) -> float:
     return (sigma - math.sqrt(sigma**2 - 4 * moved)) / 2
 
 
+def _cosine_sums(residuals: Any, places: Any) -> Any:
+    r"""Sums over the cells of :math:`r \cos(\pi k x)`, for every frequency k.
+
+    With k = s a + b, the exponentials are products of two short tables, and the sum is one of matrices.
+    """
+    side = math.ceil(math.sqrt(_FREQUENCIES))
+    turn = 1j * np.pi * np.outer(places, np.arange(side))
+    sums = (residuals[:, None] * np.exp(side * turn)).T @ np.exp(turn)
+    return sums.real.ravel()[:_FREQUENCIES]
+
+
 def _smoother(residuals: Any, places: Any) -> Callable[[float], float]:
     """The smoothed error as a function of sigma: diffusion between mirrors, in the cosines' terms."""
     order = np.arange(_FREQUENCIES)
-    weights = np.zeros(_FREQUENCIES)
-    for start in range(0, len(places), _CELLS_AT_ONCE):
-        part = slice(start, start + _CELLS_AT_ONCE)
-        weights += residuals[part] @ np.cos(np.pi * np.outer(places[part], order))
+    weights = _cosine_sums(residuals, places)
 
     def smoothed(sigma: float) -> float:
         damped = np.zeros(_MESH)

@@ -15,7 +15,10 @@ EPILOG = """Examples:
 
 ckpt-uq evaluate predictions labels/ -o predictions
 
-ckpt-uq evaluate predictions labels/ -o scored --classes kidney,tumour,cyst --roi-pixels 8 --json
+ckpt-uq evaluate predictions labels/ -o scored --metrics all --ood new/scores.csv
+
+ckpt-uq evaluate predictions labels/ -o scored --metrics surface,calibration
+--classes kidney,tumour,cyst --roi-pixels 8 --json
 """
 
 
@@ -39,15 +42,42 @@ def evaluate(
     roi_pixels: Annotated[
         int, typer.Option(min=0, help="The region of interest is the true foreground and so far around it.")
     ] = 4,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="What else to measure: calibration, failure, surface, voxels, scores, kits; all is all but "
+            "kits, none is Dice and ECE alone."
+        ),
+    ] = "failure",
+    band_mm: Annotated[
+        float, typer.Option(min=0, help="Half the width of the band along boundaries, for calibration.")
+    ] = 3.0,
+    tolerance_mm: Annotated[
+        float, typer.Option(min=0, help="How far a surface, or an uncertain voxel, may miss.")
+    ] = 1.0,
+    failed_below: Annotated[
+        float, typer.Option(min=0, max=1, help="A case with less Dice has failed.")
+    ] = 0.7,
+    raters: Annotated[
+        Path | None,
+        typer.Option(help="Folder of CASE.npz with several annotators' label maps, raters (R, z, y, x)."),
+    ] = None,
+    ood: Annotated[
+        Path | None,
+        typer.Option(help="Predictions, or their scores.csv, of cases from elsewhere: are they less sure?"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON object.")] = False,
 ) -> None:
     """Compare predictions with labels: Dice, calibration, and whether the uncertainty points to bad cases.
 
     Calibration (ECE) needs the mean probabilities of every case, which --save-probs of predict and combine
-    writes; without them Dice and the scores remain. A case that fails is left out and named, and the exit
-    code is 3. Every call starts anew, so that no number is of other labels than these.
+    writes; without them Dice and the scores remain. With --metrics, metrics.json and the report get a table
+    for each group. A case that fails is left out and named, and the exit code is 3. Every call starts anew,
+    so that no number is of other labels than these.
     """
     from ckpt_uq.evaluating.cohort import evaluate_cohort
+    from ckpt_uq.evaluating.opened import Regions
+    from ckpt_uq.evaluating.wanted import Wanted, groups_of
     from ckpt_uq.terminal.outcome import name_failures
     from ckpt_uq.terminal.progress import CaseBar
 
@@ -57,7 +87,14 @@ def evaluate(
             labels,
             out,
             classes=None if classes is None else classes.split(","),
-            roi_pixels=roi_pixels,
+            wanted=Wanted(
+                groups_of(metrics.split(",")),
+                Regions(roi_pixels, band_mm),
+                tolerance_mm=tolerance_mm,
+                failed_below=failed_below,
+                raters=raters,
+                strangers=ood,
+            ),
             progress=bar.show,
         )
     name_failures(done.failed, context)
@@ -78,13 +115,17 @@ def _text(metrics: Mapping[str, Any], out: Path) -> str:
         "foreground"
     )
     by_score = metrics["uncertainty_dice_spearman_by_score"]
-    rho = ", ".join(f"{name} {_number(value)}" for name, value in by_score.items())
+    rho = ", ".join(
+        f"{name} {_number(value)}" for name, value in by_score.items() if not name.startswith("score_")
+    )
+    tables = [name for name, entry in metrics.items() if isinstance(entry, dict) and "rows" in entry]
     return "\n".join(
         [
             f"{metrics['n_cases']} cases: {out}",
             f"Dice {_number(metrics['dice_mean'])} ({per_class})",
             ece,
             f"Spearman of uncertainty and Dice: {rho or 'no scores.csv beside the predictions'}",
+            f"in metrics.json and the report: {', '.join(tables) or 'nothing else was asked for'}",
         ]
     )
 

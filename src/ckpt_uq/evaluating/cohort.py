@@ -9,14 +9,17 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.case_folder import DONE
 from ckpt_uq.cohort import SCORES, Progress
 from ckpt_uq.errors import CkptUQError, DataError
 from ckpt_uq.evaluating.case import CaseEvaluation, evaluate_case
+from ckpt_uq.evaluating.failure import failure_table, strangers_table
+from ckpt_uq.evaluating.measures.calibration import CalibrationMeasure
+from ckpt_uq.evaluating.measures.measure import Measure
+from ckpt_uq.evaluating.opened import open_case
 from ckpt_uq.evaluating.predictions import find_labels, find_predictions
+from ckpt_uq.evaluating.wanted import EVERY_COLUMN, Wanted
 from ckpt_uq.evaluation.case_mean import case_mean
 from ckpt_uq.evaluation.spearman import spearman
 from ckpt_uq.io.json_file import without_nan, write_json
@@ -28,6 +31,8 @@ BINS = "calibration_bins.json"
 NO_CALIBRATION = "no calibration: not every case has mean_probs.npz; predict or combine with --save-probs"
 
 Row = Mapping[str, float]
+
+_OF_AN_EVALUATION = ("dice_", "ece_", *EVERY_COLUMN)
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def evaluate_cohort(
     out: str | Path,
     *,
     classes: Sequence[str] | None = None,
-    roi_pixels: int = 4,
+    wanted: Wanted | None = None,
     progress: Progress = lambda case, done, n_cases: None,
 ) -> Evaluation:
     """Compare predictions with labels; write ``metrics.json``, ``scores.csv``, ``calibration_bins.json``.
@@ -73,8 +78,8 @@ def evaluate_cohort(
         Gets the three files; may be `predictions`.
     classes : sequence of str, optional
         Names of the foreground classes, label 1 first.
-    roi_pixels : int
-        The region of interest is the labelled foreground and this many steps around it in its slice.
+    wanted : Wanted, optional
+        What to measure beyond Dice and ECE: by default whether uncertainty points to the bad cases.
     progress : callable
         See :func:`~ckpt_uq.cohort.run_cohort`.
 
@@ -82,7 +87,11 @@ def evaluate_cohort(
     ------
     DataError
         There are no predictions, or `out` cannot be written to.
+    ArgumentError
+        A folder that `wanted` names is none.
     """
+    wanted = wanted or Wanted()
+    measures, strangers = wanted.measures(), _strangers(wanted)
     cases = find_predictions(predictions)
     truths = find_labels(labels, cases)
     out = _folder(Path(out))
@@ -94,18 +103,22 @@ def evaluate_cohort(
         try:
             if name not in truths:
                 raise DataError(f"labels must hold {name}, found none in {labels}")
-            evaluated[name] = evaluate_case(
-                folder, truths[name], classes=classes, roi_pixels=roi_pixels, finished_have_marks=marks
-            )
+            case = open_case(folder, truths[name], classes=classes, finished_have_marks=marks)
+            evaluated[name] = evaluate_case(case, wanted.regions, measures)
         except (CkptUQError, OSError) as error:
             failed[name] = error
         progress(name, index + 1, len(cases))
     said = _said(Path(predictions) / SCORES)
     rows = {name: {**said.get(name, {}), **case.scores} for name, case in evaluated.items()}
-    metrics = _metrics(evaluated, rows, roi_pixels)
-    metrics = {"predictions": str(predictions), "labels": str(labels), **metrics, "failed": list(failed)}
+    metrics = {
+        "predictions": str(predictions),
+        "labels": str(labels),
+        **_metrics(evaluated, rows, wanted.regions.roi_pixels),
+        **_groups(wanted, measures, evaluated, rows, strangers),
+        "failed": list(failed),
+    }
     write_scores(out / SCORES, rows)
-    _write_bins(out / BINS, evaluated)
+    _write_bins(out / BINS, evaluated, measures)
     write_json(out / METRICS, metrics)
     return Evaluation(without_nan(metrics), failed, tuple(sorted(truths.keys() - cases.keys())))
 
@@ -126,7 +139,7 @@ def _said(path: Path) -> dict[str, dict[str, float]]:
         return {}
     rows = read_scores(path)
     return {
-        case: {name: value for name, value in row.items() if not name.startswith(("dice_", "ece_"))}
+        case: {name: value for name, value in row.items() if not name.startswith(_OF_AN_EVALUATION)}
         for case, row in rows.items()
     }
 
@@ -156,6 +169,43 @@ def _metrics(
     }
 
 
+def _groups(
+    wanted: Wanted,
+    measures: Sequence[Measure],
+    evaluated: Mapping[str, CaseEvaluation],
+    rows: Mapping[str, Row],
+    strangers: Mapping[str, Row] | None,
+) -> dict[str, Any]:
+    """The tables of what was asked for, each with a sentence on how it was made."""
+    found: dict[str, Any] = {}
+    for measure in measures:
+        n_without = sum(measure.key in case.without for case in evaluated.values())
+        if n_without and measure.key != "raters":  # so that all numbers are of the same cases
+            found[measure.key] = {"what": NO_CALIBRATION, "rows": {}}
+        else:
+            found[measure.key] = {"what": measure.what, "rows": measure.table()}
+    scores = _columns(rows)
+    dice = {name: values for name, values in scores.items() if name.startswith("dice_")}
+    if "failure" in wanted.groups and dice:
+        found["failure_detection"] = {
+            "what": f"Risk is 1 - Dice; a case with Dice below {wanted.failed_below:g} has failed.",
+            "rows": failure_table(_uncertainty(scores), dice, wanted.failed_below),
+        }
+    if strangers is not None:
+        found["ood_detection"] = {
+            "what": f"Cases of {wanted.strangers} against these.",
+            "rows": strangers_table(_uncertainty(scores), _uncertainty(_columns(strangers))),
+        }
+    return found
+
+
+def _strangers(wanted: Wanted) -> dict[str, dict[str, float]] | None:
+    """The scores of cases from elsewhere, read before anything takes time."""
+    if wanted.strangers is None:
+        return None
+    return read_scores(wanted.strangers / SCORES if wanted.strangers.is_dir() else wanted.strangers)
+
+
 def _columns(rows: Mapping[str, Row]) -> dict[str, list[float]]:
     names = dict.fromkeys(name for row in rows.values() for name in row)
     return {name: [row.get(name, math.nan) for row in rows.values()] for name in names}
@@ -163,7 +213,7 @@ def _columns(rows: Mapping[str, Row]) -> dict[str, list[float]]:
 
 def _uncertainty(scores: Mapping[str, list[float]]) -> dict[str, list[float]]:
     """The scores of uncertainty, contour scores first."""
-    known = ("contour_score", "mean_entropy", "mean_mutual_information")
+    known = ("contour_score", "mean_entropy", "mean_mutual_information", "score_", "expected_")
     return {name: scores[name] for start in known for name in scores if name.startswith(start)}
 
 
@@ -189,9 +239,13 @@ def _bins_by_scope(evaluated: Mapping[str, CaseEvaluation]) -> dict[str, dict[st
     return {scope: {name: bins[scope] for name, bins in all_bins.items()} for scope in scopes}
 
 
-def _write_bins(path: Path, evaluated: Mapping[str, CaseEvaluation]) -> None:
+def _write_bins(path: Path, evaluated: Mapping[str, CaseEvaluation], measures: Sequence[Measure]) -> None:
     """Write the bins by case, so that cases can be drawn again without the volumes."""
     scopes = _bins_by_scope(evaluated)
+    for measure in measures:
+        if scopes and isinstance(measure, CalibrationMeasure):
+            by_case = {scope: zip(evaluated, bins, strict=True) for scope, bins in measure.bins().items()}
+            scopes |= {scope: dict(pairs) for scope, pairs in by_case.items()}
     if not scopes:
         path.unlink(missing_ok=True)
         return
@@ -207,9 +261,9 @@ def _write_bins(path: Path, evaluated: Mapping[str, CaseEvaluation]) -> None:
 
 
 def _sums(bins: CalibrationBins) -> dict[str, list[float]]:
-    points = bins.reliability()
+    sums = bins.sums
     return {
-        "count": points.count.tolist(),
-        "confidence": np.nan_to_num(points.confidence * points.count).tolist(),
-        "hits": np.nan_to_num(points.accuracy * points.count).tolist(),
+        "count": sums.counts[0].tolist(),
+        "confidence": sums.confidence[0].tolist(),
+        "hits": sums.hits[0].astype(float).tolist(),
     }

@@ -46,6 +46,12 @@ class Geometry:
         return None
 
     @property
+    def spacing(self) -> tuple[float, ...]:
+        """Distance between neighbouring voxels in mm, along the axes of `shape`."""
+        steps = np.linalg.norm(self.affine[:3, :3], axis=0)[::-1]
+        return tuple(float(step) for step in steps)
+
+    @property
     def axial_axis(self) -> int:
         """The axis of `shape` that runs nearest to head and feet, along which axial slices follow."""
         directions = self.affine[:3, :3] / np.linalg.norm(self.affine[:3, :3], axis=0)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ckpt_uq.report.measured import MEASURED
+
 
 @dataclass(frozen=True)
 class Quantity:
@@ -98,13 +100,12 @@ def quantity(name: str) -> Quantity:
     if name.endswith(SINGLE):
         same = quantity(name.removesuffix(SINGLE))
         return replace(same, name=name, label=f"{same.label}, best single")
-    for pattern, label, unit, meaning, better in _PATTERNS:
+    for pattern, label, unit, meaning, better in (*_PATTERNS, *MEASURED):
         found = re.fullmatch(pattern, name)
         if found:
-            of = found.groupdict().get("of")
-            return Quantity(
-                name, label.format(of=f", {of.replace('_', ' ')}" if of else ""), unit, meaning, better
-            )
+            of, which = (found.groupdict().get(group) or "" for group in ("of", "which"))
+            filled = label.format(of=f", {of.replace('_', ' ')}" if of else "", which=which)
+            return Quantity(name, filled[:1].upper() + filled[1:], unit, meaning, better)
     words = name.replace("_", " ").strip()
     return Quantity(name, words[:1].upper() + words[1:])
 

@@ -32,6 +32,7 @@ _SCOPES = {
     "roi": "around the organ",
     "dilated_roi": "around the organ",
     "foreground": "inside the organ",
+    "boundary": "along boundaries",
 }
 
 

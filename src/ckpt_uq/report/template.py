@@ -18,6 +18,7 @@ from ckpt_uq.report.panels import SCALE_BITS
 from ckpt_uq.report.provenance import facts_of
 from ckpt_uq.report.results import CaseResult, Results
 from ckpt_uq.report.settings import Settings, ShownCase
+from ckpt_uq.report.tables import measure_tables
 
 
 def fill(context: dict[str, Any]) -> str:
@@ -38,12 +39,14 @@ def context_of(
     run, reliability = content.run_figures(results), content.reliability_figures(results)
     triage = content.triage_figures(cases, results.columns, by, anchors) if by else []
     tiles, class_rows = content.tiles(results.metrics), content.class_rows(results.metrics, classes)
+    measures = measure_tables(results.metrics)
     columns = [quantity(name) for name in in_reading_order(results.columns, by)]
     found = {
         "summary": ("Summary", tiles or class_rows),
         "run": ("Training run", run),
         "calibration": ("Calibration", reliability),
         "triage": ("Uncertainty and error", triage),
+        "measures": ("Measured", measures),
         "cases": ("Cases at a glance", shown),
         "table": ("Table of cases", cases and columns),
         "panels": ("Case by case", shown),
@@ -61,6 +64,7 @@ def context_of(
         "run": run,
         "reliability": reliability,
         "triage": triage,
+        "measures": measures,
         "cases": cases,
         "shown": shown,
         "anchors": anchors,

@@ -12,7 +12,9 @@ from typing import Any
 from ckpt_uq.cohort import SCORES, Progress
 from ckpt_uq.errors import ArgumentError, CkptUQError
 from ckpt_uq.evaluating.cohort import METRICS, evaluate_cohort
+from ckpt_uq.evaluating.opened import Regions
 from ckpt_uq.evaluating.predictions import find_labels, find_predictions
+from ckpt_uq.evaluating.wanted import Wanted
 from ckpt_uq.evaluation.case_mean import case_mean
 from ckpt_uq.evaluation.kits import KITS_REGIONS
 from ckpt_uq.evaluation.risk_coverage import aurc
@@ -88,7 +90,7 @@ def evaluate_system(
     system : str
         Name of a folder in WORK/predictions.
     roi_pixels : int
-        See :func:`ckpt_uq.evaluating.cohort.evaluate_cohort`.
+        See :class:`ckpt_uq.evaluating.opened.Regions`.
     progress : callable
         See :func:`ckpt_uq.cohort.run_cohort`.
 
@@ -115,7 +117,7 @@ def evaluate_system(
         labels,
         out,
         classes=CLASSES,
-        roi_pixels=roi_pixels,
+        wanted=Wanted(groups=(), regions=Regions(roi_pixels)),
         progress=lambda case, n, total: progress(case, total / 2 + n / 2, total),
     )
     failed = {**failed, **done.failed}
