@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,6 +49,96 @@ def test_what_rounding_left_above_one_is_one():
     assert found.bins.counts.tolist() == [[0, 0, 1]]
     assert found.bins.confidence.tolist() == [[0, 0, 1.0]]
     assert found.probs.highest == 1 + 1e-6
+
+
+LABEL_DTYPES = ["uint8", "int8", "uint16", "int16", "int32", "int64", "uint64", ">i4"]
+
+
+@st.composite
+def streaks(draw):
+    """Probabilities (C, N) with streaks of certain ones, some just beside an edge; labels, mask, n_bins."""
+    n_classes, n = draw(st.sampled_from([1, 2, 3, 4, 5, 9])), draw(st.integers(1, 900))
+    n_bins = draw(st.sampled_from([1, 2, 3, 10, 15, 100]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    probs = rng.dirichlet(np.full(n_classes, 0.5), n).T
+    sure = np.repeat(rng.random(n // 64 + 1) < draw(st.sampled_from([0.0, 0.5, 1.0])), 64)[:n]
+    rest = rng.choice([0.0, 1e-30, 2.0**-24, 1e-3, 1 / n_bins, np.nextafter(1 / n_bins, 0)], n)
+    rest = np.where(rng.random(n) < draw(st.sampled_from([0.0, 0.01])), 0.4, rest)
+    probs[:, sure] = (np.eye(n_classes)[rng.integers(0, n_classes, n)].T * (1 - rest))[:, sure]
+    if n_classes > 1:
+        probs[-1, sure] += (1 - probs.sum(0))[sure]
+    else:
+        probs[:] = 1
+    dtype = draw(st.sampled_from(LABEL_DTYPES))
+    labels = np.where(rng.random(n) < 0.9, probs.argmax(0), rng.integers(0, n_classes, n)).astype(dtype)
+    share = draw(st.sampled_from([None, 0.0, 0.5, 1.0]))
+    mask = None if share is None else np.repeat(rng.random(n // 50 + 1) < share, 50)[:n]
+    return probs.astype(np.float32), labels, mask, n_bins
+
+
+@given(streaks(), st.booleans(), st.sampled_from([None, 0, 1, 77]))
+def test_what_is_nearly_certain_is_counted_as_if_one_by_one(case, top_label, ignored):
+    probs, labels, mask, n_bins = case
+    options = {"top_label": top_label, "ignore_label": ignored}
+    edges = np.arange(n_bins + 1) / n_bins
+    fast = sort_into_bins(probs, labels, mask, edges, **options)
+    plain = sort_into_bins(probs.astype(np.float64), labels, mask, edges, **options)  # never in groups
+    np.testing.assert_array_equal(fast.bins.counts, plain.bins.counts)
+    np.testing.assert_array_equal(fast.bins.hits, plain.bins.hits)
+    np.testing.assert_allclose(fast.bins.confidence, plain.bins.confidence, rtol=1e-14, atol=1e-14)
+    assert fast.labels == plain.labels
+    assert fast.probs == pytest.approx(plain.probs, rel=1e-6)
+
+
+@pytest.mark.parametrize("top_label", [True, False])
+@pytest.mark.parametrize("n_bins", [2, 3, 7, 15, 49, 93])
+def test_groups_that_stand_on_an_edge(n_bins, top_label):
+    edges = np.arange(n_bins + 1) / n_bins
+    for edge in np.float32([edges[1], edges[-2]]):
+        for q in (np.nextafter(edge, np.float32(0)), edge, np.nextafter(edge, np.float32(1))):
+            probs = np.repeat(np.float32([[q], [1 - q]]), 300, axis=1)
+            fast, plain = (
+                sort_into_bins(p, np.zeros(300, int), None, edges, top_label=top_label).bins
+                for p in (probs, probs.astype(np.float64))
+            )
+            np.testing.assert_array_equal(fast.counts, plain.counts)
+            np.testing.assert_allclose(fast.confidence, plain.confidence, rtol=1e-13)
+
+
+@pytest.mark.parametrize("n_bins", [3, 15, 40])
+def test_sums_of_what_is_nearly_certain_are_exact(n_bins):
+    rng = np.random.default_rng(0)
+    p = 1 - rng.random(100_000).astype(np.float32) ** 8 / (n_bins + 1)
+    assert (p > 1 - 1 / n_bins).all()
+    found = sort_into_bins(
+        np.stack([p, 1 - p]), np.zeros(len(p), np.uint8), None, np.arange(n_bins + 1) / n_bins, top_label=True
+    )
+    units = sum(int(q) for q in p.astype(np.float64) * 2**24)
+    assert found.bins.confidence[0, -1] == units / 2**24
+    assert found.bins.counts[0, -1] == found.bins.hits[0, -1] == len(p)
+
+
+@pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf, -0.5, 7.0, -1e-30])
+@pytest.mark.parametrize("top_label", [True, False])
+@pytest.mark.parametrize("where", [0, 300, 69_999])
+def test_what_has_no_bin_is_seen_and_harms_nothing(bad, top_label, where):
+    probs = np.full((2, 70_000), 0.5, np.float32)
+    probs[1, where] = bad
+    seen = sort_into_bins(probs, np.zeros(70_000, int), None, np.arange(16) / 15, top_label=top_label).probs
+    assert seen.n_nan == math.isnan(bad)
+    assert (seen.lowest, seen.highest) == (np.nanmin(probs), np.nanmax(probs))
+
+
+def test_what_has_no_bin_may_stand_outside_the_mask():
+    probs = np.full((2, 1000), [[1], [0]], np.float32)
+    probs[:, 400:500] = math.nan
+    labels = np.where(np.arange(1000) < 700, 0, 250)
+    mask = ~np.isnan(probs[0])
+    edges = np.arange(16) / 15
+    for options in ({"mask": mask & (labels == 0)}, {"mask": mask, "ignore_label": 250}):
+        found = sort_into_bins(probs, labels, edges=edges, top_label=True, **{"mask": None, **options})
+        assert found.bins.counts[0].tolist() == [0] * 14 + [600]
+        assert (found.labels, found.probs) == ((0, 0), (0.0, 1.0, 1.0, 1.0, 0))
 
 
 def test_sums_of_bins_add_up():

@@ -119,7 +119,7 @@ class CalibrationBins:
         """How many voxels were counted."""
         return int(self._sums.counts[:1].sum())
 
-    def update(self, probs: Any, labels: Any, *, mask: Any = None) -> None:
+    def update(self, probs: Any, labels: Any, *, mask: Any = None, ignore_label: int | None = None) -> None:
         r"""Count the voxels of an image, or of any part of one.
 
         Parameters
@@ -130,6 +130,8 @@ class CalibrationBins:
             Ground truth, integers in [0, C), shape S.
         mask : array, optional
             Boolean, shape S: the voxels to count; probabilities and labels elsewhere may be anything.
+        ignore_label : int, optional
+            Voxels with this label are not counted either, nor looked at.
 
         Raises
         ------
@@ -138,7 +140,9 @@ class CalibrationBins:
             classes. Nothing is counted then.
         """
         p, truth, inside = view_samples(probs, labels, mask, self.n_classes)
-        found = sort_into_bins(p, truth, inside, self.edges, top_label=self.kind == "top_label")
+        found = sort_into_bins(
+            p, truth, inside, self.edges, top_label=self.kind == "top_label", ignore_label=ignore_label
+        )
         require_distribution(found.probs)
         require_classes(*found.labels, len(p))
         self.n_classes = len(p)

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ckpt_uq.kernels.bits import bits_float, float_bits
+from ckpt_uq.kernels.bits import float_bits
 from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
-from ckpt_uq.kernels.jit import inline, jit
+from ckpt_uq.kernels.jit import jit
 from ckpt_uq.kernels.log2 import SCALE, scaled_log2
-from ckpt_uq.kernels.planes import Piece, pieces
-from ckpt_uq.probabilities import TOLERANCE, ProbRange, max_entropy_bits
+from ckpt_uq.kernels.planes import CHUNK, Piece, pieces
+from ckpt_uq.kernels.ranges import LEAST, MOST, as_range
+from ckpt_uq.probabilities import ProbRange, max_entropy_bits
 
 Array = np.ndarray[Any, Any]
 Loop = Callable[..., tuple[float, float, float, float, bool]]
@@ -89,11 +90,6 @@ def _fill_double(loop: SlowLoop, probs: Array, out: Array, upper: float) -> Prob
     return ProbRange.over(map_blocks(fill, rows.shape[1], row_voxels(rows)))
 
 
-CHUNK = 256  # voxels: planes a power of two apart share sets of the first cache, and few of them stay there
-_MARGIN = 1e-4  # of the sums in single precision
-_HIGHEST = np.float32(1 + TOLERANCE - _MARGIN).view(np.int32)
-_LOWEST_SUM = np.float32(1 - TOLERANCE + _MARGIN).view(np.int32)
-_MOST, _LEAST = np.int32(2**31 - 1), np.int32(-(2**31))
 _TO_BITS = np.float32(-1 / SCALE)
 
 
@@ -102,7 +98,7 @@ def _entropy(
     p: Array, start: int, stop: int, out: Array, upper: np.float32
 ) -> tuple[float, float, float, float, bool]:
     surprise, total = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
-    low, high, low_sum, high_sum = _MOST, _LEAST, _MOST, _LEAST
+    low, high, low_sum, high_sum = MOST, LEAST, MOST, LEAST
     for a in range(start, stop, CHUNK):
         n = min(CHUNK, stop - a)
         s, t = surprise[:n], total[:n]
@@ -143,7 +139,7 @@ def sum_over_classes(p: Array, a: int, surprise: Array, total: Array) -> tuple[n
 @jit
 def finish(surprise: Array, total: Array, out: Array, upper: np.float32) -> tuple[np.int32, np.int32]:
     """Turn scaled sums into bits; the range of the bits of the probabilities' sums."""
-    low, high = _MOST, _LEAST
+    low, high = MOST, LEAST
     for i in range(len(out)):
         bits = surprise[i] * _TO_BITS
         bits = bits if bits > np.float32(0) else np.float32(0)
@@ -153,24 +149,9 @@ def finish(surprise: Array, total: Array, out: Array, upper: np.float32) -> tupl
     return low, high
 
 
-@inline
-def as_range(
-    low: np.int32, high: np.int32, low_sum: np.int32, high_sum: np.int32
-) -> tuple[float, float, float, float, bool]:
-    """Ranges of bits as numbers, and whether they are plainly those of probabilities."""
-    plain = bool(low >= 0 and high <= _HIGHEST and low_sum >= _LOWEST_SUM and high_sum <= _HIGHEST)
-    return (
-        np.float64(bits_float(low)),
-        np.float64(bits_float(high)),
-        np.float64(bits_float(low_sum)),
-        np.float64(bits_float(high_sum)),
-        plain,
-    )
-
-
 @jit
 def _sum_1(w: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
-    low, high = _MOST, _LEAST
+    low, high = MOST, LEAST
     for i in range(len(total)):
         surprise[i] = w[i] * scaled_log2(w[i])
         total[i] = w[i]
@@ -180,7 +161,7 @@ def _sum_1(w: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]
 
 @jit
 def _sum_2(w: Array, x: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
-    low, high = _MOST, _LEAST
+    low, high = MOST, LEAST
     for i in range(len(total)):
         surprise[i] = x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i])
         total[i] = w[i] + x[i]
@@ -191,7 +172,7 @@ def _sum_2(w: Array, x: Array, surprise: Array, total: Array) -> tuple[np.int32,
 
 @jit
 def _sum_3(w: Array, x: Array, y: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
-    low, high = _MOST, _LEAST
+    low, high = MOST, LEAST
     for i in range(len(total)):
         surprise[i] = y[i] * scaled_log2(y[i]) + (x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i]))
         total[i] = w[i] + x[i] + y[i]
@@ -204,7 +185,7 @@ def _sum_3(w: Array, x: Array, y: Array, surprise: Array, total: Array) -> tuple
 def _sum_4(
     w: Array, x: Array, y: Array, z: Array, surprise: Array, total: Array
 ) -> tuple[np.int32, np.int32]:
-    low, high = _MOST, _LEAST
+    low, high = MOST, LEAST
     for i in range(len(total)):
         first = x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i])
         surprise[i] = z[i] * scaled_log2(z[i]) + (y[i] * scaled_log2(y[i]) + first)
@@ -231,7 +212,7 @@ def _largest(
     p: Array, start: int, stop: int, out: Array, upper: np.float32
 ) -> tuple[float, float, float, float, bool]:
     total = np.empty(CHUNK, np.float32)
-    low, high, low_sum, high_sum = _MOST, _LEAST, _MOST, _LEAST
+    low, high, low_sum, high_sum = MOST, LEAST, MOST, LEAST
     for a in range(start, stop, CHUNK):
         n = min(CHUNK, stop - a)
         t, best = total[:n], out[a - start : a - start + n]
@@ -248,7 +229,7 @@ def _largest(
 
 @jit
 def _raise_to(best: Array, total: Array, p: Array) -> tuple[np.int32, np.int32]:
-    low, high = _MOST, _LEAST
+    low, high = MOST, LEAST
     for i in range(len(p)):
         q = p[i]
         best[i] = q if q > best[i] else best[i]
@@ -261,7 +242,7 @@ def _raise_to(best: Array, total: Array, p: Array) -> tuple[np.int32, np.int32]:
 def _binary_entropy(
     p: Array, start: int, stop: int, out: Array, upper: np.float32
 ) -> tuple[float, float, float, float, bool]:
-    low, high = _MOST, _LEAST
+    low, high = MOST, LEAST
     plane = p[0, start:stop]
     for i in range(len(plane)):
         q = plane[i]

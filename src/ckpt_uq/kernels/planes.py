@@ -17,6 +17,9 @@ from ckpt_uq.kernels.jit import jit
 
 Array = np.ndarray[Any, Any]
 
+CHUNK = 256
+"""Voxels between two steps of a loop: planes a power of two apart share few places in the first cache."""
+
 PIECE_VALUES = 1 << 20
 """Values of a piece that is copied; at least one row is."""
 
@@ -31,9 +34,9 @@ class Piece(NamedTuple):
     last: int
 
 
-def pieces(rows: Array, start: int, stop: int) -> Iterator[Piece]:
+def pieces(rows: Array, start: int, stop: int, dtype: Any = np.float32) -> Iterator[Piece]:
     """View or copy rows ``start`` to ``stop`` of what :func:`~ckpt_uq.kernels.blocks.as_rows` returned."""
-    if rows.ndim == 2 and rows.flags.c_contiguous and rows.dtype == np.float32:
+    if rows.ndim == 2 and rows.flags.c_contiguous and rows.dtype == dtype and rows.dtype.isnative:
         yield Piece(rows, start, stop, start, stop)
         return
     if rows.size == 0:
@@ -41,13 +44,13 @@ def pieces(rows: Array, start: int, stop: int) -> Iterator[Piece]:
     step = max(1, PIECE_VALUES // max(1, len(rows) * row_voxels(rows)))
     for first in range(start, stop, step):
         last = min(first + step, stop)
-        planes = _single(rows[:, first:last])
+        planes = _converted(rows[:, first:last], dtype)
         yield Piece(planes, 0, planes.shape[1], first, last)
 
 
-def _single(rows: Array) -> Array:
-    if rows.dtype != np.float16:
-        return np.ascontiguousarray(rows, np.float32).reshape(len(rows), -1)
+def _converted(rows: Array, dtype: Any) -> Array:
+    if rows.dtype != np.float16 or dtype != np.float32 or not rows.dtype.isnative:
+        return np.ascontiguousarray(rows, dtype).reshape(len(rows), -1)
     halves = np.ascontiguousarray(rows).view(np.uint16).reshape(-1)
     decoded = np.empty(len(halves), np.float32)
     _decode(halves, decoded)
