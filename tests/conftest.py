@@ -13,6 +13,9 @@ settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
+# Before anything imports Triton: its loops run on the host, unless `make test-gpu` says otherwise.
+os.environ.setdefault("TRITON_INTERPRET", "1")
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Before torch loads, and inherited by the processes that tests start: workers share the cores already.
     os.environ["OMP_NUM_THREADS"] = "1"
