@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.optim.swa_utils import AveragedModel
 
 from ckpt_uq.errors import ArgumentError, CheckpointError
 
+_WRAPPERS = (nn.parallel.DistributedDataParallel, nn.DataParallel, AveragedModel)
 _WRAPPER_PARTS = ("module", "_orig_mod")  # of DistributedDataParallel and torch.compile
 
 
@@ -33,7 +36,7 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, source: object = 
     Raises
     ------
     CheckpointError
-        If names are missing or unexpected, or shapes differ.
+        If names are missing or unexpected, shapes or kinds of numbers differ, or a parameter is infinite.
 
     Examples
     --------
@@ -55,15 +58,30 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, source: object = 
     ]
     if misshapen:
         _refuse(source, module, listing(misshapen))
+    mistyped = [
+        f"{name} is {value.dtype} instead of {ours[name].dtype}"
+        for name, value in fitting.items()
+        if not torch.can_cast(value.dtype, ours[name].dtype)
+    ]
+    if mistyped:
+        _refuse(source, module, listing(mistyped))
+    infinite = [name for name, _ in module.named_parameters() if not _all_finite(fitting[name])]
+    if infinite:
+        _refuse(source, module, f"infinite weights in {listing(infinite)}")
     return {name: value.to(ours[name].dtype) for name, value in fitting.items()}
 
 
 def state_of(model: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors of a module or of its state, without the prefixes that wrappers put before names."""
-    state: Mapping[str, Any] = model.state_dict() if isinstance(model, nn.Module) else model
+    state: Mapping[str, Any] = unwrapped(model).state_dict() if isinstance(model, nn.Module) else model
     if not isinstance(state, Mapping):
         raise ArgumentError(f"model must be a module or its state_dict(), got {type(state).__name__}")
+    state = without_extra_state(state)
     for name, value in state.items():
+        if is_lazy(value):
+            raise CheckpointError(
+                f"{name} must have numbers to be saved, got a lazy parameter; run the model on an input first"
+            )
         if not isinstance(value, Tensor):
             raise CheckpointError(
                 f"{name} must be a tensor to be saved, got {type(value).__name__}; leave it out of the state"
@@ -72,19 +90,25 @@ def state_of(model: nn.Module | Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def plain_tensors(
-    state: Mapping[str, Tensor], source: object, dtype: torch.dtype | None = None
+    state: Mapping[str, Tensor],
+    source: object,
+    dtype: torch.dtype | None = None,
+    *,
+    infinite: bool | Collection[str] = (),
 ) -> dict[str, Tensor]:
-    """Return finite, dense, compact CPU tensors; the names of one tensor stay names of one tensor.
+    """Return dense, compact CPU tensors without NaN; the names of one tensor stay names of one tensor.
 
     Raises
     ------
     CheckpointError
-        If a tensor is NaN or infinite somewhere (in ``dtype``), or has no plain data.
+        If a tensor is NaN somewhere, or infinite where that is not allowed (in all of them, or in those
+        named), or becomes so in ``dtype``, or has no plain data.
     """
     done: dict[tuple[object, ...], Tensor] = {}
     for name, value in state.items():
         if identity(value) not in done:
-            done[identity(value)] = _plain_tensor(name, value, source, dtype)
+            allowed = infinite if isinstance(infinite, bool) else name in infinite
+            done[identity(value)] = _plain_tensor(name, value, source, dtype, infinite=allowed)
     return {name: done[identity(value)] for name, value in state.items()}
 
 
@@ -103,6 +127,26 @@ def identity(value: Tensor) -> tuple[object, ...]:
     return (value.device, value.data_ptr(), value.shape, value.stride(), value.dtype)
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Take off what training puts around a model: (D)DP, ``torch.compile``, an average of weights."""
+    if isinstance(model, _WRAPPERS):
+        return unwrapped(model.module)
+    original = getattr(model, "_orig_mod", None)  # torch.compile
+    return unwrapped(original) if isinstance(original, nn.Module) else model
+
+
+def buffers_of(model: nn.Module | Mapping[str, Tensor]) -> set[str]:
+    """Names of buffers, which may be infinite (a mask of attention); of a mapping none is known."""
+    if not isinstance(model, nn.Module):
+        return set()
+    return set(without_prefixes(dict(unwrapped(model).named_buffers())))
+
+
+def without_extra_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what ``Module.get_extra_state`` left among the weights: it is no tensor."""
+    return {name: value for name, value in state.items() if not name.endswith("_extra_state")}
+
+
 def without_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Drop ``_orig_mod.`` anywhere, and ``module.`` where every name begins with it."""
     plain = {_joined_without(name, ["_orig_mod"]): value for name, value in state.items()}
@@ -118,21 +162,28 @@ def listing(items: Iterable[str], at_most: int = 5) -> str:
     return f"{shown} and {len(items) - at_most} more" if len(items) > at_most else shown
 
 
-def _plain_tensor(name: str, value: Tensor, source: object, dtype: torch.dtype | None) -> Tensor:
+def _plain_tensor(
+    name: str, value: Tensor, source: object, dtype: torch.dtype | None, *, infinite: bool
+) -> Tensor:
     value = value.detach()
-    if type(value) is not Tensor or value.layout != torch.strided or value.is_meta:
-        kind = f"{type(value).__name__} ({value.layout}, {value.device})"
+    if type(value) is not Tensor or value.layout != torch.strided or value.is_meta or value.is_quantized:
+        kind = f"{type(value).__name__} ({value.layout}, {value.dtype}, {value.device})"
         raise CheckpointError(
             f"{source}: {name} must be a dense tensor with data, got {kind}; gather or densify it first"
         )
-    value = value.to("cpu", _stored_type(value, dtype))
-    if not _all_finite(value):
+    stored = value.to("cpu", _stored_type(value, dtype))
+    overflows = infinite and stored.dtype != value.dtype and _all_finite(value)
+    if not _all_finite(stored) and (overflows or not infinite or _has_nan(stored)):
         raise CheckpointError(
-            f"{source}: {name} must be finite, got NaN or infinity in {value.dtype}; "
+            f"{source}: {name} must be finite, got NaN or infinity in {stored.dtype}; "
             "take weights from before training diverged, or store a wider dtype"
         )
-    compact = value.untyped_storage().nbytes() == value.numel() * value.itemsize
-    return value if compact else value.clone(memory_format=torch.contiguous_format)
+    compact = stored.untyped_storage().nbytes() == stored.numel() * stored.itemsize
+    return stored if compact else stored.clone(memory_format=torch.contiguous_format)
+
+
+def _has_nan(value: Tensor) -> bool:
+    return bool((value.float() if value.itemsize == 1 else value).isnan().any())
 
 
 def _all_finite(value: Tensor) -> bool:

@@ -16,6 +16,7 @@ from ckpt_uq.errors import ArgumentError, ManifestError
 from ckpt_uq.manifest import read_run
 from ckpt_uq.members.models import module_member
 from ckpt_uq.members.source import Member
+from ckpt_uq.weights import unwrapped
 
 
 class CheckpointMembers:
@@ -56,7 +57,7 @@ class CheckpointMembers:
         if isinstance(paths, str | Path) or not paths:
             raise ArgumentError(f"paths must be a non-empty list of checkpoint files, got {paths!r}")
         self._paths = [Path(path) for path in paths]
-        self._model = _unwrapped(model)
+        self._model = unwrapped(model)
         self._key = key
         self._device = _device_of(self._model) if device is None else torch.device(device)
         self._records = list(records) if records is not None else [None] * len(self._paths)
@@ -109,15 +110,9 @@ class CheckpointMembers:
 
 
 def _placed(state: dict[str, Tensor], model: torch.nn.Module, device: torch.device) -> dict[str, Tensor]:
+    """Bring weights to the device, and the model's own buffers that no file holds."""
     own = chain(model.named_parameters(), model.named_buffers())  # names each tied weight once
-    return {name: state[name].to(device) for name, _ in own if name in state}
-
-
-def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
-    if isinstance(model, torch.nn.parallel.DistributedDataParallel):
-        return _unwrapped(model.module)
-    original = getattr(model, "_orig_mod", None)  # torch.compile
-    return _unwrapped(original) if isinstance(original, torch.nn.Module) else model
+    return {name: state.get(name, value).to(device) for name, value in own}
 
 
 def _device_of(model: torch.nn.Module) -> torch.device:
