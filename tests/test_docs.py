@@ -55,7 +55,7 @@ class Shell:
 
     def call(self, block: Block) -> None:
         for call in re.split(r"^\$ ", block.text.lstrip("\n"), flags=re.MULTILINE)[1:]:
-            line, _, expected = call.partition("\n")
+            line, _, expected = call.replace("\\\n> ", "").partition("\n")
             found = self._said_by(line)
             if not doctest.OutputChecker().check_output(expected, found, doctest.ELLIPSIS):
                 self.differences.append(f"$ {line}\n{found}\ninstead of\n{expected}")

@@ -34,7 +34,7 @@ CHOSEN = (
     "mean of 1 - Dice of 0.1 (asked for: 0.1)\n"
 )
 LIST = """\
-3 of 5 cases are flagged, worst first:
+3 of 5 cases flagged, worst first:
   t3  no score
   t5  9
   t2  3.5
@@ -101,7 +101,7 @@ def test_no_threshold_bears_the_risk_so_all_are_flagged(tables: tuple[Path, Path
     assert done.stdout.startswith(
         "no threshold on mean_entropy_bits keeps the mean of 1 - Dice at 0.05 or below"
     )
-    assert "5 of 5 cases are flagged, worst first:\n  t2  0.9\n  t4  0.3\n" in done.stdout
+    assert "5 of 5 cases flagged, worst first:\n  t2  0.9\n  t4  0.3\n" in done.stdout
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json"])

@@ -277,3 +277,25 @@ def test_old_page_stays_when_the_new_one_fails(everything: Path) -> None:
     with pytest.raises(ArgumentError):
         made(everything, Settings(sort_by="speed"))
     assert (everything / "report.html").read_text() == "old"
+
+
+def metrics_with(folder: Path, **more: object) -> None:
+    path = folder / "metrics.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
+
+
+def test_tables_of_measures_stand_once(everything: Path) -> None:
+    rows = {"contour_score": {"aurc": {"estimate": 0.1, "low": 0.05, "high": 0.2}}}
+    metrics_with(everything, failure_detection={"what": "Risk is 1 - Dice.", "rows": rows})
+    report, page = made(everything)
+    assert page.faults == reference_faults(page) == accessibility_faults(page) == []
+    assert report.sections.count("measures") == 1
+    assert "0.100 (0.0500 to 0.200)" in section(page, "measures")
+
+
+def test_a_score_by_number_stands_with_the_class_of_that_number(everything: Path) -> None:
+    numbers = {"foreground": {"mean": 1.0, "n_nan": 0}, "class_1": {"mean": 7.25, "n_nan": 2}}
+    metrics_with(everything, contour_score=numbers, dice_per_class_best_single={})
+    summary = section(made(everything)[1], "summary")
+    assert "organ 0.850 7.250 2" in summary
+    assert "Dice, best single" not in summary

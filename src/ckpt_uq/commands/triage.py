@@ -159,7 +159,7 @@ def _text(plain: Mapping[str, Any]) -> str:
         else f"no threshold on {plain['score']} keeps the mean of 1 - Dice at {plain['risk']:g} or below, on "
         f"{calibration['cases']} calibration cases: every case is flagged"
     )
-    lines = [chosen, f"{test['flagged']} of {test['cases']} cases are flagged, worst first:"]
+    lines = [chosen, f"{test['flagged']} of {test['cases']} cases flagged, worst first:"]
     for entry in plain["flagged"]:
         value = "no score" if entry["uncertainty"] is None else f"{entry['uncertainty']:.6g}"
         lines.append(f"  {entry['case']}  {value}")

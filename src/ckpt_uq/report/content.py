@@ -88,10 +88,10 @@ class ClassRow:
 
 
 def class_rows(metrics: Mapping[str, Any], classes: Sequence[str]) -> list[ClassRow]:
-    """Dice and contour score of every class that has either."""
+    """Dice and contour score of every class that has either; a score may go by the class's number."""
     rows = []
-    for name in classes:
-        score = _of(metrics, "contour_score", name)
+    for label, name in enumerate(classes, start=1):
+        score = _of(metrics, "contour_score", name) or _of(metrics, "contour_score", f"class_{label}")
         entry = score if isinstance(score, Mapping) else {"mean": score}
         dice, single = (_finite(_of(metrics, f"dice_per_class{end}", name)) for end in ("", SINGLE))
         n_nan = entry.get("n_nan")
