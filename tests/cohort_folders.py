@@ -41,7 +41,7 @@ def organ(shift: int) -> np.ndarray:
     return (organ.astype(np.uint8) + lesion).astype(np.uint8)
 
 
-def write_cohort(folder: Path, n_cases: int = 4, seed: int = 0) -> CohortFolder:
+def write_cohort(folder: Path, n_cases: int = 4, seed: int = 0, mislabelled: float = 0.0) -> CohortFolder:
     """Cases that grow worse and less sure with their number."""
     found = CohortFolder(folder / "predictions", folder / "labels", folder / "raters", {}, {})
     found.labels.mkdir(parents=True)
@@ -54,6 +54,7 @@ def write_cohort(folder: Path, n_cases: int = 4, seed: int = 0) -> CohortFolder:
         logits = logits / (1 + index / 3) + rng.normal(0, 0.7 + index / 3, (N_CLASSES, *SHAPE))
         probs = np.exp(logits - logits.max(axis=0))
         probs = (probs / probs.sum(axis=0)).astype(np.float16).astype(np.float32)
+        truth = np.where(rng.random(SHAPE) < mislabelled, (truth + 1) % N_CLASSES, truth).astype(np.uint8)
         found.probs[name], found.truth[name] = probs, truth
         case = found.predictions / "cases" / name
         case.mkdir(parents=True)

@@ -13,6 +13,7 @@ import torch
 import typer
 
 from ckpt_uq.cli import app
+from ckpt_uq.posthoc import LogitScaling, save_transform
 from ckpt_uq.selection import PeakCheckpointSelector
 from command_line import here
 from commands_tiny import AFFINE, SHAPE, image_of, save_nifti
@@ -23,7 +24,7 @@ COMMANDS: dict[str, Any] = {
     **{name: command for name, command in PROGRAM.commands.items() if name != "nnunet"},
     **{f"nnunet {name}": command for name, command in PROGRAM.commands["nnunet"].commands.items()},
 }
-READ_ONLY_PARSED = {"demo", "nnunet plugin", "nnunet predict"}  # minutes of training; nnU-Net
+READ_ONLY_PARSED = {"demo", "nnunet plugin", "nnunet predict", "calibrate"}  # minutes of training; nnU-Net
 STEPS = """
 
 def prepare(volume):
@@ -64,6 +65,7 @@ def workplace(in_tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rows = [f"{epoch},{0.5 + epoch % 50 / 100}\n" for epoch in range(800)]
     for name, n_epochs in (("history.csv", 800), ("loss.csv", 200)):
         Path(name).write_text("".join(["epoch,score\n", *rows[:n_epochs]]))
+    save_transform("calibration.json", LogitScaling.of_temperature(2.0))
     for group in ("calibration", "new"):
         Path(group).mkdir()
         Path(group, "scores.csv").write_text(SCORES.format(group))

@@ -14,8 +14,10 @@ from ckpt_uq.evaluating import failure
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=12))
-def test_rank_correlation_is_spearmans(pairs):
+def test_what_is_drawn_again_is_what_the_library_computes(pairs):
     score, loss = np.array(pairs, float).T
+    assert failure._aurc(score, loss) == pytest.approx(evaluation.aurc(risk=loss, uncertainty=score))
+    assert failure._auroc(score, loss > 2) == pytest.approx(evaluation.auroc(score, loss > 2), nan_ok=True)
     assert failure._rank_correlation(score, loss) == pytest.approx(
         evaluation.spearman(score, loss), abs=1e-12, nan_ok=True
     )

@@ -55,13 +55,15 @@ class CaseSums:
         self._entropy = self._information = 0.0
         self.n_voxels = 0
 
-    def update(self, prediction: Prediction) -> None:
-        """Add the next slab."""
+    def update(self, prediction: Prediction, information: Any = None) -> None:
+        """Add the next slab; its mutual information may be told apart, if the prediction has none."""
+        if information is None:
+            information = prediction.mutual_information
         self._contours.update(prediction)
         if self._classes:
             self._foreground.update(as_foreground(prediction))
         self._entropy += float(prediction.predictive_entropy.sum(dtype=np.float64))
-        self._information += float(prediction.mutual_information.sum(dtype=np.float64))
+        self._information += float(information.sum(dtype=np.float64))
         self.n_voxels += math.prod(prediction.grid)
 
     def result(self) -> CaseScores:

@@ -21,6 +21,9 @@ ckpt-uq predict runs/b --model my_network:make --inferer slices case1.nii.gz cas
 ckpt-uq predict runs/a --model my_network:make_3d --preprocess my_network:prepare
 --postprocess my_network:restore scans/ -o restored --device cuda
 
+ckpt-uq predict runs/b --model my_network:make --inferer slices scans/ -o calibrated
+--transform calibration.json
+
 The same command goes on where it was interrupted.
 """
 
@@ -72,6 +75,17 @@ def predict(
     regions: Annotated[
         str | None, typer.Option(help="With regions: the labels they paint, in this order, as in 1,2,3.")
     ] = None,
+    transform: Annotated[
+        Path | None,
+        typer.Option(help="A calibration that ckpt-uq calibrate or save_transform wrote, to apply."),
+    ] = None,
+    transform_at: Annotated[
+        str,
+        typer.Option(
+            help="mean: the calibration is of the mean probability, as calibrate fits it; members: of each "
+            "member's logits, before they are averaged."
+        ),
+    ] = "mean",
     device: Annotated[
         str | None, typer.Option(help="Where to compute, as cpu or cuda; where the model is if left out.")
     ] = None,
@@ -100,6 +114,8 @@ def predict(
         outputs=choice(outputs, "--outputs", ("logits", "probs", "regions")),
         region_order=numbers(regions, "--regions", int),
         names=named,
+        transform=transform,
+        transform_at=choice(transform_at, "--transform-at", ("mean", "members")),
     )
     steps, found, network = _steps(preprocess, postprocess, inferer), find_images(images), _network(model)
     _require_device(device)

@@ -17,7 +17,7 @@ from ckpt_uq.io.nifti import write_volume
 from ckpt_uq.io.probabilities_writer import probabilities_writer
 from ckpt_uq.io.volume import Volume, read_volume
 from ckpt_uq.members.source import MemberSource
-from ckpt_uq.moments import Outputs
+from ckpt_uq.moments import Outputs, Transform
 from ckpt_uq.predicting.steps import Steps
 from ckpt_uq.prediction import Prediction
 
@@ -36,12 +36,17 @@ class Predictor:
         What the network returns.
     region_order : tuple of int, optional
         For regions: the label that each one paints.
+    on_members, on_mean : callable, optional
+        Maps logits (C, z, y, x) to calibrated ones: of each member before they are averaged, or of their
+        mean probability.
     """
 
     members: MemberSource
     steps: Steps
     outputs: Outputs = "logits"
     region_order: tuple[int, ...] | None = None
+    on_members: Transform | None = None
+    on_mean: Transform | None = None
 
     def predict(self, volume: Volume, progress: Callable[[float], None]) -> Prediction:
         """Predict a volume, on its own grid; NumPy arrays.
@@ -68,7 +73,7 @@ class Predictor:
         )
         image = self.steps.image_of(volume)
         try:
-            prediction = ensemble.predict(image)
+            prediction = ensemble.predict(image, transform=self.on_members)
         except CkptUQError:
             raise
         except Exception as error:  # the user's network may raise anything
@@ -102,11 +107,14 @@ def predict_case(
     """
     volume = read_volume(image)
     prediction = predictor.predict(volume, progress)
+    information = prediction.mutual_information
+    if predictor.on_mean is not None:
+        prediction = prediction.recalibrated(predictor.on_mean)
     clear(folder)
     maps = {
         SEGMENTATION: prediction.segmentation,
         ENTROPY: prediction.predictive_entropy,
-        MUTUAL_INFORMATION: prediction.mutual_information,
+        MUTUAL_INFORMATION: information,
     }
     for name, data in maps.items():
         write_volume(folder / name, Volume(_stored(data), volume.affine, volume.header))
@@ -115,7 +123,7 @@ def predict_case(
         with probabilities_writer(folder / MEAN_PROBS, probs.shape) as write:
             write(probs)
     sums = CaseSums(prediction.n_classes, volume.geometry.axial_axis, prediction.region_order)
-    sums.update(prediction)
+    sums.update(prediction, information)
     return asdict(sums.result())
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -13,7 +13,8 @@ from ckpt_uq.case_folder import MEAN_PROBS
 from ckpt_uq.cohort import CohortOutcome, Progress, run_cohort
 from ckpt_uq.manifest import read_run
 from ckpt_uq.members.checkpoints import CheckpointMembers
-from ckpt_uq.moments import Outputs
+from ckpt_uq.moments import Outputs, Transform
+from ckpt_uq.posthoc.saving import load_transform
 from ckpt_uq.predicting.case import Predictor, predict_case
 from ckpt_uq.predicting.steps import Steps
 
@@ -34,6 +35,10 @@ class RunSettings:
         For regions: the label that each one paints.
     names : mapping
         What the user's functions are called, so that cases of other functions are told apart.
+    transform : path, optional
+        A saved calibration, of :func:`~ckpt_uq.posthoc.saving.save_transform`.
+    transform_at : {'mean', 'members'}
+        Whether it maps the logits of the mean probability, or those of each member.
     """
 
     run: Path
@@ -41,6 +46,8 @@ class RunSettings:
     outputs: Outputs = "logits"
     region_order: Sequence[int] | None = None
     names: Mapping[str, str | None] = field(default_factory=dict)
+    transform: Path | None = None
+    transform_at: Literal["mean", "members"] = "mean"
 
     def plain(self) -> dict[str, Any]:
         """What the files of a case depend on, plain enough for JSON."""
@@ -50,7 +57,23 @@ class RunSettings:
             "outputs": self.outputs,
             "region_order": None if self.region_order is None else list(self.region_order),
             **self.names,
+            **self._calibration(),
         }
+
+    def loaded(self) -> Transform | None:
+        """The saved calibration.
+
+        Raises
+        ------
+        DataError
+            It cannot be read.
+        """
+        return None if self.transform is None else load_transform(self.transform)
+
+    def _calibration(self) -> dict[str, Any]:
+        if self.transform is None:
+            return {}
+        return {"transform": asdict(load_transform(self.transform)), "transform_at": self.transform_at}
 
 
 def predict_cohort(
@@ -106,7 +129,15 @@ def predict_cohort(
     next(iter(members.members()))
     started(len(members))
     order = None if settings.region_order is None else tuple(settings.region_order)
-    predictor = Predictor(members, steps or Steps(), settings.outputs, order)
+    transform = settings.loaded()
+    predictor = Predictor(
+        members,
+        steps or Steps(),
+        settings.outputs,
+        order,
+        on_members=transform if settings.transform_at == "members" else None,
+        on_mean=transform if settings.transform_at == "mean" else None,
+    )
     common = settings.plain()
 
     def make(name: str, folder: Path, report: Callable[[float], None]) -> dict[str, Any]:
