@@ -22,6 +22,8 @@ from kits23.work import CLASSES, Work
 N_SAMPLES = 5
 N_FLAGS = 6
 
+_LEAST_MARGIN = 8
+
 SCORE = "contour_score_foreground"
 """The uncertainty score that is quoted and drawn."""
 
@@ -53,11 +55,14 @@ class Cases:
         found = read_results(work.predictions / system, images if images.is_dir() else None)
         self._cases = {case.name: _with_labels(case, labels) for case in found.cases if case.volumes}
         self.scores = read_scores(work.evaluation / system / SCORES)
+        self._last: tuple[str, dict[str, Volume]] = ("", {})
         self.names = [name for name in self._cases if name in self.scores]
 
     def volumes(self, name: str) -> dict[str, Volume]:
-        """Everything of a case, on one grid."""
-        return load_volumes(self._cases[name])
+        """Everything of a case, on one grid; that of the last case is kept, since flags come in clusters."""
+        if name != self._last[0]:
+            self._last = (name, load_volumes(self._cases[name]))
+        return self._last[1]
 
 
 def _with_labels(case: CaseResult, labels: Path) -> CaseResult:
@@ -73,13 +78,11 @@ def samples(cases: Cases) -> list[Row]:
     )
     rows = []
     for letter, name in zip("abcdefgh", shown, strict=False):
-        pictures = picture_case(name, cases.volumes(name))
+        volumes = cases.volumes(name)
+        index = _most_uncertain(volumes)
         dice, score = (_number(cases.scores[name].get(column)) for column in ("dice_mean", SCORE))
-        caption = (
-            f"{pictures.where[:1].upper()}{pictures.where[1:]}. Of the whole volume: Dice {dice} (mean of "
-            f"the classes), contour score {score} bits."
-        )
-        rows.append(Row(f"{letter}) {name}", caption, pictures.panels))
+        caption = f"Of the whole volume: Dice {dice} (mean of the classes), contour score {score} bits."
+        rows.append(Row(f"{letter}) {name}, slice {index}", caption, slice_panels(name, volumes, index)))
     return rows
 
 
@@ -135,7 +138,7 @@ def flag_rows(work: Work, system: str) -> list[dict[str, str]]:
 def slice_panels(
     name: str, volumes: Volumes, index: int, roles: tuple[str, ...] | None = None
 ) -> tuple[Panel, ...]:
-    """Pictures of one axial slice.
+    """Pictures of one axial slice, around the kidneys.
 
     Parameters
     ----------
@@ -148,18 +151,35 @@ def slice_panels(
     roles : tuple of str, optional
         Only these, in this order.
     """
-    thin = {role: _one_slice(volume, index) for role, volume in volumes.items()}
+    view = _view(volumes)
+    thin = {role: _one_slice(volume, index, view) for role, volume in volumes.items()}
     panels = {panel.title: panel for panel in picture_case(name, thin).panels}
     titles = panels.keys() if roles is None else [TITLES[role] for role in roles if role in thin]
     return tuple(replace(panels[title], alt=f"{name}, slice {index}: {title.lower()}") for title in titles)
 
 
-def _one_slice(volume: Volume, index: int) -> Volume:
+def _view(volumes: Volumes) -> tuple[slice, slice, slice]:
+    """The part of the volume around what is predicted or labelled, with some of its surroundings."""
+    foreground = volumes["segmentation"].data > 0
+    if "labels" in volumes:
+        foreground |= volumes["labels"].data > 0
+    found = np.argwhere(foreground)
+    if not len(found):
+        return slice(None), slice(None), slice(None)
+    first, last = found.min(axis=0), found.max(axis=0) + 1
+    margin = max(int((last - first).max()) // 6, _LEAST_MARGIN)
+    x, y, z = (slice(max(0, a - margin), b + margin) for a, b in zip(first, last, strict=True))
+    return x, y, z
+
+
+def _one_slice(volume: Volume, index: int, view: tuple[slice, slice, slice]) -> Volume:
     """A volume of this axial slice alone, thick enough that nobody looks at it from the side."""
     axis = volume.geometry.axial_axis
     affine = volume.affine.copy()
     affine[:3, 2 - axis] *= 1000
-    return Volume(np.take(volume.data, [index], axis), affine, None)
+    place = [*view]
+    place[axis] = slice(index, index + 1)
+    return Volume(volume.data[tuple(place)], affine, None)
 
 
 def _most_uncertain(volumes: Volumes) -> int:
