@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ckpt_uq.terminal.options import offering
+
 if TYPE_CHECKING:
     from rich.table import Table
+
+DATA = ("phantom", "hippocampus", "kits-slices", "phantom-tiny")
 
 EPILOG = """Examples:
 
@@ -28,7 +32,8 @@ def demo(
         str | None,
         typer.Option(
             help="phantom (made on the fly, the default), hippocampus or kits-slices (from the folder that "
-            "CKPT_UQ_DATA names in the environment), phantom-tiny (seconds; its numbers mean nothing)."
+            "CKPT_UQ_DATA names in the environment), phantom-tiny (seconds; its numbers mean nothing).",
+            autocompletion=offering(*DATA),
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Gets everything.")] = Path("out/demo"),

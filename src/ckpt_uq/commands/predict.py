@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ckpt_uq.terminal.options import choice, offering
+
 if TYPE_CHECKING:
     import torch
 
+    from ckpt_uq.moments import Outputs
     from ckpt_uq.predicting.steps import Steps
+
+OUTPUTS: tuple[Outputs, ...] = ("logits", "probs", "regions")
 
 EPILOG = """Examples:
 
@@ -70,7 +75,11 @@ def predict(
         str | None, typer.Option(help="Only these snapshots, as in 75,86,94; all that were kept if left out.")
     ] = None,
     outputs: Annotated[
-        str, typer.Option(help="What the network returns: logits, probs, or regions (logits of each).")
+        str,
+        typer.Option(
+            help="What the network returns: logits, probs, or regions (logits of each).",
+            autocompletion=offering(*OUTPUTS),
+        ),
     ] = "logits",
     regions: Annotated[
         str | None, typer.Option(help="With regions: the labels they paint, in this order, as in 1,2,3.")
@@ -103,7 +112,7 @@ def predict(
     """
     from ckpt_uq.predicting.cohort import RunSettings, predict_cohort
     from ckpt_uq.predicting.images import find_images
-    from ckpt_uq.terminal.options import choice, numbers
+    from ckpt_uq.terminal.options import numbers
     from ckpt_uq.terminal.outcome import conclude
     from ckpt_uq.terminal.progress import CaseBar
 
@@ -111,7 +120,7 @@ def predict(
     settings = RunSettings(
         run,
         epochs=numbers(epochs, "--epochs", int),
-        outputs=choice(outputs, "--outputs", ("logits", "probs", "regions")),
+        outputs=choice(outputs, "--outputs", OUTPUTS),
         region_order=numbers(regions, "--regions", int),
         names=named,
         transform=transform,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ckpt_uq.terminal.options import offering
+
 if TYPE_CHECKING:
     from ckpt_uq.cycles import Cycles
     from ckpt_uq.peaks import History, PeakRule
@@ -52,7 +54,11 @@ def select(
         ),
     ] = None,
     mode: Annotated[
-        str | None, typer.Option(help="max or min: which score is better; the run's, or max.")
+        str | None,
+        typer.Option(
+            help="max or min: which score is better; the run's, or max.",
+            autocompletion=offering("max", "min"),
+        ),
     ] = None,
     smoothing: Annotated[
         int | None, typer.Option(min=1, help="Epochs in the trailing mean; the run's, or 5.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,6 +56,21 @@ def output_file(path: Path, option: str, suffixes: tuple[str, ...]) -> Path:
     if not path.parent.is_dir():
         raise typer.BadParameter(f"must lie in a folder that exists, got {path}", param_hint=option)
     return path
+
+
+def offering(*words: str) -> Callable[[str], list[str]]:
+    """What the Tab key completes an option's value to.
+
+    Examples
+    --------
+    >>> offering("max", "min")("mi")
+    ['min']
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
 
 
 def choice(text: str, option: str, allowed: tuple[Word, ...]) -> Word:
