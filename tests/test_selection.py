@@ -46,6 +46,7 @@ def weights(epoch: int) -> dict[str, torch.Tensor]:
 
 
 def record(selector: PeakCheckpointSelector, history=HISTORY, start: int = 0) -> PeakCheckpointSelector:
+    selector.rewind(start)
     for epoch, score in enumerate(history):
         if epoch >= start:
             selector.step(epoch, score, weights(epoch), lr=torch.tensor(0.1))
@@ -424,12 +425,78 @@ def test_a_replayed_run_ends_as_if_it_had_never_stopped(tmp_path, back, reload, 
     selector = record(PeakCheckpointSelector(tmp_path, **SETTINGS))
     if reload:
         selector = PeakCheckpointSelector(tmp_path, **SETTINGS)
-    if explicit:
+    if explicit or back < 8:  # the finished cycles that would be lost begin at 0, 4 and 8
         selector.rewind(back)
         assert_consistent(tmp_path)
         assert [entry.epoch for entry in read_run(tmp_path).history] == list(range(back))
-    record(selector, start=back)
+    for epoch in range(back, len(HISTORY)):
+        selector.step(epoch, HISTORY[epoch], weights(epoch), lr=0.1)
     assert_selected(tmp_path, dict(enumerate(HISTORY)), **SETTINGS)
+
+
+@pytest.mark.parametrize("reload", [True, False])
+@pytest.mark.parametrize(("epoch", "finished"), [(0, 4), (0, 12), (3, 8), (7, 12)])
+def test_a_script_started_again_in_an_old_folder_loses_nothing(tmp_path, epoch, finished, reload):
+    selector = record(PeakCheckpointSelector(tmp_path, **{**SETTINGS, "min_gain": None}), HISTORY[:finished])
+    if reload:
+        selector = PeakCheckpointSelector(tmp_path, **{**SETTINGS, "min_gain": None})
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    for score in (0.1, math.nan):
+        with pytest.raises(ArgumentError, match=rf"would cost the finished.*; call rewind\({epoch}\) first"):
+            selector.step(epoch, score, weights(epoch))
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    selector.rewind(epoch)
+    selector.step(epoch, 0.1, weights(epoch))
+    assert_consistent(tmp_path)
+
+
+def test_who_only_looks_at_a_run_changes_nothing(tmp_path):
+    training = record(PeakCheckpointSelector(tmp_path, **SETTINGS), HISTORY[:6])
+    (tmp_path / "snapshot-0006.pt").write_text("written, and not named yet")
+    (tmp_path / ".tmp-1-snapshot-0007.pt").write_text("being written")
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    looking = PeakCheckpointSelector(tmp_path, **SETTINGS)
+    assert looking.peaks == training.peaks
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_two_selectors_do_not_write_into_one_folder(tmp_path):
+    first = record(PeakCheckpointSelector(tmp_path, **SETTINGS), HISTORY[:2])
+    second = PeakCheckpointSelector(tmp_path, **SETTINGS)
+    first.step(2, HISTORY[2], weights(2), lr=0.1)
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(ManifestError, match="must be written by one selector alone, but another changed"):
+        second.step(2, 0.9, weights(20))
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+    record(first, start=3)
+    assert_selected(tmp_path, dict(enumerate(HISTORY)), **SETTINGS)
+
+
+@pytest.mark.parametrize("cycles", [[4, 4, 4, 4], [4, 4, 4, 1], Cycles((4, 4, 4, 4)).until(14)])
+def test_a_run_goes_on_with_more_cycles(tmp_path, cycles):
+    record(PeakCheckpointSelector(tmp_path, **SETTINGS))
+    longer = PeakCheckpointSelector(tmp_path, **{**SETTINGS, "cycles": cycles})
+    longer.step(12, 0.95, weights(12), lr=0.1)
+    settings = {**SETTINGS, "cycles": cycles}
+    assert_selected(tmp_path, dict(enumerate([*HISTORY, 0.95])), **settings)
+
+
+@pytest.mark.parametrize(
+    ("done", "longer", "agree"),
+    [
+        (12, [4, 4, 4, 4], True),
+        (12, [4, 4, 8], False),
+        (10, [4, 4, 8], False),
+        (8, [4, 4, 8], True),
+        (0, [7], True),
+        (12, Cycles((4, 4, 8)).until(12), False),
+        (12, geometric_cycles(4), True),
+    ],
+)
+def test_cycles_may_differ_only_where_nothing_was_recorded(tmp_path, done, longer, agree):
+    record(PeakCheckpointSelector(tmp_path, **SETTINGS), HISTORY[:done])
+    with contextlib.nullcontext() if agree else pytest.raises(ManifestError, match="cycles must be"):
+        PeakCheckpointSelector(tmp_path, **{**SETTINGS, "cycles": longer})
 
 
 def test_a_replayed_epoch_has_its_new_weights(tmp_path):
@@ -481,7 +548,7 @@ def test_closing_early_drops_a_cycle_that_is_no_better(tmp_path):
             {"cycles": [4, 8]},
             "cycles must be Cycles(lengths=(4, 4, 4), T_mult=None, end=12) as in the run at",
         ),
-        ({"cycles": geometric_cycles(4)}, "got Cycles(lengths=(4,), T_mult=1, end=None); continue with"),
+        ({"cycles": geometric_cycles(5)}, "got Cycles(lengths=(5,), T_mult=1, end=None); continue with"),
     ],
 )
 def test_other_settings_than_the_runs_are_refused(tmp_path, other, message):
@@ -505,7 +572,8 @@ def test_what_a_kill_left_behind_is_removed_and_nothing_else(tmp_path):
     ]
     for name in ours + others:
         (tmp_path / name).write_text("x")
-    PeakCheckpointSelector(tmp_path, **SETTINGS)
+    selector = PeakCheckpointSelector(tmp_path, **SETTINGS)
+    selector.step(11, HISTORY[11], weights(11))
     left = {file.name for file in tmp_path.iterdir()}
     assert left.isdisjoint(ours)
     assert left.issuperset(others)

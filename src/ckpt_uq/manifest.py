@@ -120,6 +120,11 @@ def read_run(folder: str | os.PathLike[str]) -> RunManifest:
 
 def write_run(run: RunManifest) -> None:
     """Write the manifest of a run folder, whole or not at all."""
+    write_bytes_atomic(run.folder / MANIFEST, run_bytes(run))
+
+
+def run_bytes(run: RunManifest) -> bytes:
+    """Return what is written into the manifest of a run folder."""
     rule = run.rule
     data = {
         "format": _FORMAT,
@@ -144,8 +149,7 @@ def write_run(run: RunManifest) -> None:
             for s in run.snapshots
         ],
     }
-    text = json.dumps(data, indent=1, allow_nan=False)
-    write_bytes_atomic(run.folder / MANIFEST, f"{text}\n".encode())
+    return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
 
 
 class _DamageError(Exception):

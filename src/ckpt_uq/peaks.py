@@ -113,7 +113,8 @@ class PeakRule:
         """Return the cycle of an epoch of the run."""
         if self.cycles.end is not None and epoch >= self.cycles.end:
             raise ArgumentError(
-                f"epoch must be < {self.cycles.end}, the end of the cycles, got {epoch}; add a cycle"
+                f"epoch must be < {self.cycles.end}, the end of the cycles, got {epoch}; make the selector "
+                "anew with a cycle more"
             )
         return cycle_at(epoch, self.cycles)
 
@@ -126,6 +127,17 @@ class PeakRule:
         # The fraction that was meant: 0.3 of 10 epochs is 3 of them, though 0.3 is no binary number.
         share = 1 - Fraction(self.window).limit_denominator(10**6)
         return min(cycle.start + math.ceil(share * cycle.length), cycle.end - 1)
+
+    def agrees_until(self, epoch: int, other: PeakRule) -> bool:
+        """Say whether two rules put every epoch up to this one into the same cycles, with the same ends."""
+        at = 0
+        while at <= epoch:
+            mine, theirs = cycle_at(at, self.cycles), cycle_at(at, other.cycles)
+            ends = self.last_epoch(mine), other.last_epoch(mine)
+            if mine != theirs or (min(ends) <= epoch and ends[0] != ends[1]):
+                return False
+            at = mine.end
+        return True
 
     def best(self, snapshots: Iterable[Snapshot]) -> list[Snapshot]:
         """Return the ``k`` best, the earlier of equal ones first."""
@@ -332,7 +344,7 @@ def as_score(score: SupportsFloat) -> float:
     """Return a validation score as a float, or say what it must be."""
     try:
         return float(score)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ArgumentError(f"score must be a number, got {score!r}; NaN stands for no score") from None
 
 

@@ -19,8 +19,8 @@ from ckpt_uq.checkpoints import FileRecord, save_weights
 from ckpt_uq.choices import at_fractions, cycle_ends, last_k_per_cycle, top_k
 from ckpt_uq.cycles import Cycles, integer
 from ckpt_uq.errors import ArgumentError, CheckpointError, ManifestError
-from ckpt_uq.io.atomic import temporaries_in
-from ckpt_uq.manifest import MANIFEST, Recorded, RunManifest, SavedSnapshot, read_run, write_run
+from ckpt_uq.io.atomic import temporaries_in, write_bytes_atomic
+from ckpt_uq.manifest import MANIFEST, Recorded, RunManifest, SavedSnapshot, read_run, run_bytes
 from ckpt_uq.peaks import Decision, Peaks, PeakSelector, Snapshot, as_score, select_peaks
 from ckpt_uq.weights import stored_bytes
 
@@ -45,14 +45,16 @@ class PeakCheckpointSelector(PeakSelector):
 
     The folder holds ``manifest.json`` and at most ``k`` snapshots per cycle, besides the one being written.
     A snapshot is complete on disk before the manifest names it, and unnamed before it is removed. Where the
-    folder holds a run already, it is continued. In distributed training one rank has the selector.
+    folder holds a run already, it is continued; nothing in it changes before the first step. In distributed
+    training one rank has the selector.
 
     Parameters
     ----------
     run_dir : str or path-like
         The run folder; made at the first step.
     cycles : Cycles or sequence of int
-        The cycles of the schedule (``schedule.cycles``), or their lengths.
+        The cycles of the schedule (``schedule.cycles``), or their lengths. A run that is continued may have
+        more of them than before.
     k, window, min_gain, mode, smoothing
         When an epoch is a peak, see :class:`ckpt_uq.peaks.PeakRule`.
     dtype : torch.dtype, optional
@@ -94,6 +96,7 @@ class PeakCheckpointSelector(PeakSelector):
         self._files: dict[int, tuple[str, FileRecord]] = {}
         self._lrs: dict[int, float | None] = {}
         self._disk_was_checked = False
+        self._known_manifests: set[bytes | None] = {None}
         self._resume()
 
     def step(
@@ -106,7 +109,9 @@ class PeakCheckpointSelector(PeakSelector):
         """Record an epoch, write its weights if it is a candidate, and remove those that fell out.
 
         Call it once per validated epoch. Epochs may be skipped; an epoch that was recorded before rewinds the
-        run to it first. When anything fails the books stay what the manifest says, and training may go on.
+        run to it first, as when training resumes a little earlier. Going back beyond a whole finished cycle
+        or to the very beginning is refused, unless :meth:`rewind` was called. When anything fails the books
+        stay what the manifest says, and training may go on.
 
         Parameters
         ----------
@@ -123,13 +128,20 @@ class PeakCheckpointSelector(PeakSelector):
         ------
         CheckpointError
             If the weights are not finite, or the disk is full or fails.
+        ArgumentError
+            If a finished run would be lost, as when a script is started again in an old folder.
+        ManifestError
+            If somebody else has written to the folder.
         """
         epoch, value = integer("epoch", epoch, at_least=0), as_score(score)
         rate = None if lr is None else float(lr)
         if rate is not None and not math.isfinite(rate):
             raise ArgumentError(f"lr must be finite, got {rate}; leave it out if it is not known")
-        self.rewind(epoch)
+        self._refuse_books_alone()
+        self._refuse_to_lose(epoch)
+        self._refuse_two_writers()
         self._prepare(model)
+        self.rewind(epoch)
         with self._all_or_nothing():
             decision = self.update(epoch, value)
             self._lrs[epoch] = rate
@@ -144,6 +156,7 @@ class PeakCheckpointSelector(PeakSelector):
         self._refuse_books_alone()
         if integer("epoch", epoch, at_least=0) > self.last_epoch:
             return ()
+        self._refuse_two_writers()
         with self._all_or_nothing():
             dropped = super().rewind(epoch)
             self._write(dropped)
@@ -154,6 +167,7 @@ class PeakCheckpointSelector(PeakSelector):
         self._refuse_books_alone()
         if self._open is None:
             return ()
+        self._refuse_two_writers()
         with self._all_or_nothing():
             dropped = super().close()
             self._write(dropped)
@@ -174,10 +188,21 @@ class PeakCheckpointSelector(PeakSelector):
         manifest = 4096 + 128 * cycles[-1].end + 512 * n_snapshots
         return n_snapshots * stored_bytes(model, self.dtype) + 2 * manifest
 
+    def _refuse_to_lose(self, epoch: int) -> None:
+        kept = [s for s in self.peaks.members if s.epoch >= epoch]
+        whole_cycles = [s for s in kept if s.cycle > self.rule.cycle(epoch).index]
+        if whole_cycles or (kept and epoch <= min(self.history)):
+            raise ArgumentError(
+                f"epoch must be > {self.last_epoch}, the last one recorded in {self.run_dir}, got {epoch}, "
+                f"which would cost the finished snapshots of epochs {[s.epoch for s in kept]}; call "
+                f"rewind({epoch}) first if training resumes there, or pass another folder"
+            )
+
     def _prepare(self, model: nn.Module | Mapping[str, Tensor]) -> None:
         """Make the folder before the first snapshot, with a manifest, by which it is known as ours."""
         if self._disk_was_checked:
             return
+        self._clean()
         with _named_errors(self.run_dir):
             self.run_dir.mkdir(parents=True, exist_ok=True)
             if not (self.run_dir / MANIFEST).exists():
@@ -203,13 +228,17 @@ class PeakCheckpointSelector(PeakSelector):
         except BaseException:
             self.history, self._held, self._open, self._files, self._lrs = before
             self._resume()  # what the disk says now, as after a kill
+            self._clean()
             raise
 
     def _write(self, dropped: Sequence[Snapshot]) -> None:
         """Make the manifest say what the books say, then remove files that it no longer names."""
         self._lrs = {epoch: self._lrs[epoch] for epoch in self.history}
         with _named_errors(self.run_dir / MANIFEST):
-            write_run(self._manifest())
+            content = run_bytes(self._manifest())
+            self._known_manifests.add(content)  # it may be in place though writing it fails at the end
+            write_bytes_atomic(self.run_dir / MANIFEST, content)
+            self._known_manifests = {content}
         for snapshot in dropped:
             name, _ = self._files.pop(snapshot.epoch)
             _remove(self.run_dir / name)
@@ -225,8 +254,35 @@ class PeakCheckpointSelector(PeakSelector):
         history = tuple(Recorded(e, score, self._lrs[e]) for e, score in sorted(self.history.items()))
         return RunManifest(self.run_dir, self.rule, history, tuple(snapshots))
 
+    def _refuse_two_writers(self) -> None:
+        """Refuse when the manifest is not the one that was read or written here last."""
+        if self.run_dir.is_dir() and self._manifest_on_disk() not in self._known_manifests:
+            raise ManifestError(
+                f"{self.run_dir / MANIFEST} must be written by one selector alone, but another changed or "
+                "removed it; stop the other one, or make the selector anew to go on from what is there"
+            )
+
+    def _manifest_on_disk(self) -> bytes | None:
+        try:
+            return (self.run_dir / MANIFEST).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _clean(self) -> None:
+        """Remove what a kill left behind: only who writes may, for who only looks may look at a live run."""
+        if not self.run_dir.is_dir():
+            return
+        named = {name for name, _ in self._files.values()}
+        temporaries = temporaries_in(self.run_dir)
+        for file in self.run_dir.iterdir():
+            name = temporaries.get(file, file.name)
+            ours = _SNAPSHOT.fullmatch(name) or (file in temporaries and name == MANIFEST)
+            if ours and file.name not in named:
+                _remove(file)
+
     def _resume(self) -> None:
-        """Take the books from the folder, if it holds a run, and remove what a kill left behind."""
+        """Take the books from the folder, if it holds a run."""
+        self._known_manifests = {None}
         if not self.run_dir.exists():
             return
         if not self.run_dir.is_dir():
@@ -239,18 +295,12 @@ class PeakCheckpointSelector(PeakSelector):
                     "restore it from a copy, or pass an empty folder"
                 )
             return
+        self._known_manifests = {self._manifest_on_disk()}
         run = read_run(self.run_dir)
         self._refuse_other_settings(run)
         for snapshot in run.snapshots:
             _check_size(run.path_of(snapshot), snapshot.record)
         self._adopt(run)
-        named = {snapshot.file for snapshot in run.snapshots}
-        for file in found:
-            if file.name not in named:
-                _remove(file)
-        for file, name in temporaries_in(self.run_dir).items():
-            if name == MANIFEST or _SNAPSHOT.fullmatch(name):
-                _remove(file)
 
     def _adopt(self, run: RunManifest) -> None:
         self.history = {entry.epoch: entry.score for entry in run.history}
@@ -264,7 +314,8 @@ class PeakCheckpointSelector(PeakSelector):
     def _refuse_other_settings(self, run: RunManifest) -> None:
         for name in ("cycles", "k", "window", "min_gain", "mode", "smoothing"):
             theirs, ours = getattr(run.rule, name), getattr(self.rule, name)
-            if theirs != ours:
+            agree = self.rule.agrees_until(_last_epoch(run), run.rule) if name == "cycles" else theirs == ours
+            if not agree:
                 raise ManifestError(
                     f"{name} must be {theirs} as in the run at {self.run_dir}, got {ours}; "
                     "continue with the run's settings, or pass another folder"
@@ -277,6 +328,10 @@ class PeakCheckpointSelector(PeakSelector):
                 f"the folder must hold what the books say, but epochs {unsaved} came by update() alone; "
                 "call step() instead, or keep books without files in a PeakSelector"
             )
+
+
+def _last_epoch(run: RunManifest) -> int:
+    return run.history[-1].epoch if run.history else -1
 
 
 @contextmanager
