@@ -37,6 +37,7 @@ CHAIN = (
     "posthoc",
     "conformal",
     "evaluation",
+    "quality",
     "analysis",
     "case_folder",
     "cohort",
