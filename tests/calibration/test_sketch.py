@@ -17,6 +17,7 @@ from ckpt_uq.calibration.kolmogorov_smirnov import ks_error
 from ckpt_uq.calibration.sketch import CalibrationSketch
 from ckpt_uq.calibration.smooth import smooth_ece
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.kernels import blocks
 from ordered_samples import samples, segmentation_like, sketched
 
 KINDS = pytest.mark.parametrize("kind", ["top_label", "class_wise"])
@@ -39,6 +40,17 @@ def test_parts_in_any_order_make_the_whole(kind, case, cut, seed):
     for ours, expected in zip(merged.rows(), whole.rows(), strict=True):
         np.testing.assert_array_equal(ours.counts, expected.counts)
         np.testing.assert_array_equal(ours.lowest, expected.lowest)
+
+
+@KINDS
+def test_threads_do_not_show(kind, monkeypatch):
+    case = segmentation_like(grid=(9, 120, 150))
+    seen = []
+    for count in (1, 2, 4):
+        monkeypatch.setattr(blocks, "_pool", None)
+        monkeypatch.setattr(blocks, "thread_count", lambda count=count: count)
+        seen.append(b"".join(array.tobytes() for array in sketched(*case, kind).cells))
+    assert len(set(seen)) == 1
 
 
 @KINDS

@@ -73,9 +73,14 @@ def workplace(in_tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, n_epochs in (("history.csv", 800), ("loss.csv", 200)):
         Path(name).write_text("".join(["epoch,score\n", *rows[:n_epochs]]))
     save_transform("calibration.json", LogitScaling.of_temperature(2.0))
-    for group in ("calibration", "new"):
+    for group, cases in (
+        ("calibration", "calibration"),
+        ("new", "new"),
+        ("ours", "case"),
+        ("theirs", "case"),
+    ):
         Path(group).mkdir()
-        Path(group, "scores.csv").write_text(SCORES.format(group))
+        Path(group, "scores.csv").write_text(SCORES.format(cases))
     return tmp_path
 
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ckpt_uq.conformal.families import outer_threshold, thresholds
-from ckpt_uq.conformal.losses import missed_voxels
+from ckpt_uq.conformal.families import margins, outer_margin, outer_threshold, thresholds
+from ckpt_uq.conformal.losses import missed_lesions, missed_voxels
 from ckpt_uq.conformal.risk import control_risk
 from ckpt_uq.errors import ArgumentError, DataError
 
@@ -66,6 +66,25 @@ def test_the_guarantee_holds_for_masks():
         chosen = control_risk(curves[drawn[:30]], lambdas, alpha)
         losses.append(curves[drawn[30], np.searchsorted(lambdas, chosen)])
     assert alpha - 0.06 < np.mean(losses) <= alpha + 3 * np.std(losses) / np.sqrt(1000)
+
+
+def test_the_guarantee_holds_for_lesions_and_margins():
+    rng, lambdas, alpha = np.random.default_rng(2), margins(8.0, n=32), 0.2
+    curves = []
+    for _ in range(150):
+        truth, guess = np.zeros((2, 16, 16), bool)
+        for y, x in rng.integers(1, 13, (3, 2)):  # lesions, some found a few voxels off, some not at all
+            truth[y : y + 2, x : x + 2] = True
+            if rng.random() < 0.8:
+                dy, dx = rng.integers(-4, 5, 2)
+                guess[max(y + dy, 0) : max(y + dy + 2, 0), max(x + dx, 0) : max(x + dx + 2, 0)] = True
+        curves.append(missed_lesions(outer_margin(guess), truth, lambdas, min_overlap=0.5))
+    curves, losses = np.array(curves), []
+    for _ in range(1000):
+        drawn = rng.permutation(150)[:26]
+        chosen = control_risk(curves[drawn[:25]], lambdas, alpha)
+        losses.append(curves[drawn[25], np.searchsorted(lambdas, chosen)])
+    assert alpha - 0.12 < np.mean(losses) <= alpha + 3 * np.std(losses) / np.sqrt(1000)
 
 
 def test_cases_without_the_class_are_left_out():

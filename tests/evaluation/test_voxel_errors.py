@@ -58,6 +58,15 @@ def test_parts_and_merges_count_alike(case, cut, n_bins):
     np.testing.assert_array_equal(masked.wrong, a.wrong)
 
 
+@given(maps(), st.integers(0, 9))
+def test_the_order_of_voxels_does_not_matter(case, seed):
+    uncertainty, errors = (array.ravel() for array in case)
+    order = np.random.default_rng(seed).permutation(len(errors))
+    one, other = counted(uncertainty, errors, 16), counted(uncertainty[order], errors[order], 16)
+    assert one.auroc() == pytest.approx(other.auroc(), nan_ok=True)
+    assert one.ueo() == pytest.approx(other.ueo(), nan_ok=True)
+
+
 @given(maps(), st.sampled_from([1, 3, 16, 4096]))
 def test_the_exact_overlap_is_within_the_bound(case, n_bins):
     uncertainty, errors = case

@@ -5,6 +5,7 @@ from ckpt_uq.evaluation.auroc import auroc
 from ckpt_uq.evaluation.bootstrap import Interval, bootstrap_interval, paired_difference
 from ckpt_uq.evaluation.boundary_concentration import boundary_concentration
 from ckpt_uq.evaluation.case_mean import CaseMean, case_mean
+from ckpt_uq.evaluation.comparison import Comparison, compare_cases
 from ckpt_uq.evaluation.dice import dice_per_class
 from ckpt_uq.evaluation.dmax import dmax
 from ckpt_uq.evaluation.failure import Detection, failure_detection, ood_detection
@@ -34,6 +35,7 @@ __all__ = [
     "BoundedAuroc",
     "BoundedOverlap",
     "CaseMean",
+    "Comparison",
     "Detection",
     "FilterCounts",
     "FilterCurves",
@@ -52,6 +54,7 @@ __all__ = [
     "bootstrap_interval",
     "boundary_concentration",
     "case_mean",
+    "compare_cases",
     "dice_per_class",
     "dmax",
     "e_aurc",
