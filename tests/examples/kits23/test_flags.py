@@ -7,12 +7,14 @@ import csv
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from ckpt_uq.io.nifti import read_volume, write_volume
 from ckpt_uq.io.volume import Volume
 from kits23.cli import app
-from kits23.evaluating.flags import Flag, find_flags
+from kits23.evaluating.flags import MEANING, Flag, find_flags
 from kits23.work import Work
 
 SHAPE = (9, 40, 48)
@@ -122,6 +124,31 @@ def test_twenty_a_case_the_most_doubtful_first() -> None:
     entropy[::2, 4:7, 4:7], entropy[1::2] = 0, 0
     entropy[::2, 1:4, 1:4] = entropy[::2, 1:4, 8:11] = 0.6
     assert len(find_flags(labels, labels, entropy, spacing_mm=(1, 1, 1), slice_axis=0)) == 20
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2))
+def test_flags_of_any_maps_are_places_in_them(seed: int, axis: int) -> None:
+    rng = np.random.default_rng(seed)
+    blocks = rng.integers(0, 4, (2, 5, 3, 3))
+    segmentation, truth = (np.kron(one, np.ones((1, 4, 4), int)).astype(np.uint8) for one in blocks)
+    entropy = np.kron(rng.uniform(0, 2, (5, 3, 3)), np.ones((1, 4, 4)))
+    turned = [np.moveaxis(one, 0, axis) for one in (segmentation, truth, entropy)]
+    found = find_flags(*turned, spacing_mm=(2, 2, 2), slice_axis=axis)
+    assert [f.doubt_bit_ml for f in found] == sorted((f.doubt_bit_ml for f in found), reverse=True)
+    assert len(found) <= 20
+    for flag in found:
+        place = flag.centre[::-1]
+        assert place[axis] == flag.slice_index
+        assert flag.kind in MEANING
+        assert flag.n_voxels >= 8
+        bits = flag.mean_entropy_bits if flag.kind != "gap_in_class" else max(flag.mean_entropy_bits, 1)
+        assert flag.doubt_bit_ml == pytest.approx(bits * flag.n_voxels * 0.008)
+        if flag.kind == "gap_in_class":
+            index = flag.slice_index
+            label = ("kidney", "tumour", "cyst").index(flag.class_name) + 1
+            assert not (truth[index] == label).any()
+            assert (truth[index - 1] == label).any()
+            assert (truth[index + 1] == label).any()
 
 
 def test_table_of_flags_ranks_all_cases(predicted: Work) -> None:

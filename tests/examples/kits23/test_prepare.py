@@ -53,6 +53,16 @@ def test_ct_normalisation_is_a_choice(tmp_path: Path) -> None:
     assert dataset["channel_names"] == {"0": "CT"}
 
 
+def test_links_lead_to_the_files_from_a_relative_path_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_checkout(tmp_path / "kits23")
+    monkeypatch.chdir(tmp_path)
+    assert prepare(Path("w"), "--from", "kits23", "--partial").exit_code == 0
+    for path in Work(tmp_path / "w").raw.rglob("*.nii.gz"):
+        assert path.is_file()
+
+
 def test_files_are_copied_where_links_are_not_to_be_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ SYSTEMS = {
     "full_train": "Full-train",
     "monte_carlo": "Monte Carlo",
     "rel_unet_3d": "3D",
+    "rel_unet_single": "Rel-UNet’s training, one checkpoint",
     "rel_unet_loshchilov": "Rel-UNet, cycles as Loshchilov’s",
     "rel_unet_dice_ce": "Rel-UNet, Dice and cross entropy",
 }

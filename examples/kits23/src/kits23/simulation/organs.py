@@ -22,7 +22,7 @@ _BLUR_MM = 0.6
 _BLUR_VOXELS = 0.35
 _BOX_MARGIN_MM = 14.0
 _CORTEX_MM = 7.0
-_ROUNDS = 4
+_ROUNDS = 2
 
 
 @dataclass(frozen=True)
