@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pickle
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -13,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.errors import ArgumentError, MemberError
+from ckpt_uq.members.source import Member
 from reference.moments import ensemble as reference
 
 
@@ -291,12 +295,114 @@ def test_one_logit_is_a_binary_model():
 
 @pytest.mark.parametrize(
     ("order", "outputs", "message"),
-    [((1,), "regions", "a label >= 1 for each of 2 regions"), ((1, 2), "logits", "needs outputs='regions'")],
+    [
+        ((1, 2), "logits", "needs outputs='regions'"),
+        ((0, 1), "regions", "every label of region_order must be an integer >= 1, got 0"),
+        ((1.5, 2), "regions", "every label of region_order must be an integer >= 1, got 1.5"),
+        (None, "softmax", r"outputs must be one of \('logits', 'probs', 'regions'\), got 'softmax'"),
+    ],
 )
-def test_a_region_order_that_does_not_fit_is_refused(order, outputs, message):
-    ensemble = CheckpointEnsemble([lambda x: x], outputs=outputs, region_order=order)
+def test_outputs_that_make_no_sense_are_refused_before_anything_runs(order, outputs, message):
     with pytest.raises(ArgumentError, match=message):
+        CheckpointEnsemble([lambda x: x], outputs=outputs, region_order=order)
+
+
+def test_a_region_order_has_a_label_for_each_region():
+    ensemble = CheckpointEnsemble([lambda x: x], outputs="regions", region_order=(1,))
+    with pytest.raises(ArgumentError, match="a label for each of 2 regions"):
         ensemble.predict(torch.tensor([[0.0], [3.0]]))
+
+
+class Miscounting:
+    """A source that hands out other than it says."""
+
+    def __init__(self, said: int, given: list) -> None:
+        self.said, self.given = said, given
+
+    def __len__(self) -> int:
+        return self.said
+
+    def members(self):
+        yield from self.given
+
+
+@pytest.mark.parametrize(
+    ("said", "given", "message"),
+    [
+        (3, [Member("a", lambda x: x)] * 2, "must hand out 3 members, its length, got 2"),
+        (1, [Member("a", lambda x: x)] * 2, "must hand out 1 members, its length, got Member as number 2"),
+        (1, [lambda x: x], "must hand out 1 members, its length, got function as number 1"),
+        (1, [], "must hand out 1 members, its length, got 0"),
+    ],
+)
+def test_a_source_that_breaks_its_word_is_named(said, given, message):
+    with pytest.raises(MemberError, match=message):
+        CheckpointEnsemble(Miscounting(said, given)).predict(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("images", [[], torch.zeros(0, 2, 3)])
+def test_no_image_is_refused(images):
+    with pytest.raises(ArgumentError, match="images must hold at least one image"):
+        CheckpointEnsemble([lambda x: x]).predict_batch(images)
+
+
+def test_a_prediction_goes_through_a_pickle(models, image):
+    for given in (image, image.numpy()):
+        prediction = CheckpointEnsemble(models).predict(given)
+        back = pickle.loads(pickle.dumps(prediction))
+        assert type(back.predictive_entropy) is type(given)
+        np.testing.assert_array_equal(back.predictive_entropy, prediction.predictive_entropy)
+        assert back != prediction  # no two arrays are compared
+        assert len({back, prediction}) == 2
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8])
+def test_whole_numbers_are_images_too(models, dtype):
+    image = np.arange(30, dtype=dtype).reshape(1, 6, 5)
+    ours, theirs = (CheckpointEnsemble(models).predict(x).mean_prob for x in (image, image.astype("f4")))
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_module_that_embeds_gets_its_indices_as_they_are():
+    model = nn.Sequential(nn.Embedding(5, 2), nn.Flatten(1, 2), nn.Unflatten(1, (2, -1)))
+    assert CheckpointEnsemble([model]).predict(torch.tensor([0, 3, 4])).grid == (3,)
+
+
+def test_two_threads_may_share_a_module_in_training():
+    """The first to finish must not wake the dropout of the other."""
+    inside, leave = threading.Barrier(2), threading.Event()
+
+    class Slow(nn.Module):
+        def forward(self, x):
+            if x.shape[-1] == 2:
+                inside.wait(timeout=60)
+                leave.wait(timeout=60)
+            return x
+
+    model = nn.Sequential(Slow(), nn.Dropout(0.5)).train()
+    ensemble = CheckpointEnsemble([model])
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ensemble.predict, torch.full((2, 2), 3.0))
+        inside.wait(timeout=60)
+        ensemble.predict(torch.full((2, 3), 3.0))
+        leave.set()
+        assert slow.result().mean_prob.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert all(part.training for part in model.modules())
+
+
+def test_modes_that_a_forward_changes_come_back():
+    class Waking(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dropout = nn.Dropout(0.5)
+
+        def forward(self, x):
+            self.dropout.train()
+            return x
+
+    model = Waking().eval()
+    CheckpointEnsemble([model]).predict(torch.zeros(2, 3))
+    assert not model.dropout.training
 
 
 def test_members_must_agree_on_the_grid(image):
@@ -323,7 +429,7 @@ def test_what_is_no_output_is_refused(returned, message):
         CheckpointEnsemble([returned]).predict(torch.zeros(3, 4, 4))
 
 
-@pytest.mark.parametrize("weights", [[1.0], [1, 1, 1, -1], [1, 1, 1, np.nan]])
+@pytest.mark.parametrize("weights", [[1.0], [1, 1, 1, -1], [1, 1, 1, np.nan], 0.5])
 def test_bad_weights_are_refused(models, weights):
     with pytest.raises(ArgumentError, match="weights must be 4 positive numbers"):
         CheckpointEnsemble(models, weights=weights)
@@ -332,6 +438,12 @@ def test_bad_weights_are_refused(models, weights):
 def test_an_image_must_be_an_array(models):
     with pytest.raises(ArgumentError, match=r"image must be a NumPy array, a torch tensor.*got str"):
         CheckpointEnsemble(models).predict("image.nii.gz")
+
+
+@pytest.mark.parametrize("alone", [nn.Sequential(nn.Identity()), nn.Identity(), None, 3])
+def test_one_model_is_no_list(alone):
+    with pytest.raises(ArgumentError, match=r"models must be a list of models, got one .*; pass \[model\]"):
+        CheckpointEnsemble(alone)
 
 
 def test_no_members_are_refused():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import math
 import re
@@ -11,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LinearLR, SequentialLR
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingWarmRestarts, LinearLR, SequentialLR
 
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.schedule import PAPER_CYCLES, SGDR, Cycles, geometric_cycles, sgdr_lr
@@ -251,3 +252,38 @@ def test_a_bad_time_is_refused_and_changes_nothing(t):
     with pytest.raises(ArgumentError, match="epoch must be a finite number >= 0 of epochs"):
         schedule.step(t)
     assert (schedule.t, rates(schedule)) == (4, [sgdr_lr(4, [10], 0.1)])
+
+
+def _sequence(kind: str) -> tuple[torch.optim.Optimizer, SequentialLR]:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    if kind == "warm-up before":
+        parts = [LinearLR(optimizer, 0.1, total_iters=3), SGDR(optimizer, cycles=[2, 2, 4])]
+        return optimizer, SequentialLR(optimizer, parts, milestones=[3])
+    parts = [SGDR(optimizer, cycles=[2, 2, 4]), ConstantLR(optimizer, 0.1, total_iters=100)]
+    return optimizer, SequentialLR(optimizer, parts, milestones=[4])
+
+
+@pytest.mark.parametrize("kind", ["warm-up before", "constant after"])
+@pytest.mark.parametrize("optimizer_first", [True, False])
+@pytest.mark.parametrize("done", range(10))
+def test_in_a_sequence_it_resumes_as_if_never_stopped(kind, optimizer_first, done):
+    optimizer, schedule = _sequence(kind)
+    rates = []
+    for epoch in range(11):
+        if epoch == done:
+            saved = copy.deepcopy((optimizer.state_dict(), schedule.state_dict()))
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    optimizer, schedule = _sequence(kind)
+    if optimizer_first:
+        optimizer.load_state_dict(saved[0])
+    schedule.load_state_dict(saved[1])
+    if not optimizer_first:
+        optimizer.load_state_dict(saved[0])
+    resumed = []
+    for _ in range(done, 11):
+        resumed.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert resumed == rates[done:]

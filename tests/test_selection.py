@@ -381,6 +381,17 @@ def test_bad_arguments_are_named_and_change_nothing(tmp_path, arguments, message
     assert_selected(tmp_path, dict(enumerate(HISTORY)), **SETTINGS)
 
 
+def test_arguments_that_are_no_numbers_are_named(tmp_path):
+    with pytest.raises(ArgumentError, match=r"dtype must be a floating-point torch\.dtype, got 'float16'"):
+        PeakCheckpointSelector(tmp_path, [4], dtype="float16")
+    selector = PeakCheckpointSelector(tmp_path, [4])
+    with pytest.raises(ArgumentError, match=r"lr must be a number, got \[0.1\]; pass schedule.get_last_lr"):
+        selector.step(0, 0.5, weights(0), lr=[0.1])
+    with pytest.raises(ArgumentError, match="score must be a number"):
+        selector.step(0, 10**400, weights(0))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_bad_argument_of_a_replayed_epoch_does_not_rewind(tmp_path):
     selector = record(PeakCheckpointSelector(tmp_path, **SETTINGS))
     for score, lr in ((None, 0.1), (0.5, math.inf)):

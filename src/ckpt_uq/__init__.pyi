@@ -1,4 +1,16 @@
-from . import calibration, decomposition, evaluation, maps, moments, scores
+from . import (
+    calibration,
+    checkpoints,
+    conformal,
+    decomposition,
+    evaluation,
+    maps,
+    moments,
+    posthoc,
+    schedule,
+    scores,
+    selection,
+)
 from ._version import __version__ as __version__
 from .analysis import Analysis, analyze
 from .calibration.bins import CalibrationBins
@@ -38,7 +50,9 @@ __all__ = [
     "__version__",
     "analyze",
     "calibration",
+    "checkpoints",
     "class_entropy",
+    "conformal",
     "cycle_at",
     "cycles_ending_at",
     "decomposition",
@@ -47,8 +61,11 @@ __all__ = [
     "maps",
     "max_softmax",
     "moments",
+    "posthoc",
     "predictive_entropy",
+    "schedule",
     "scores",
     "select_peaks",
+    "selection",
     "sgdr_lr",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
@@ -68,7 +69,7 @@ def borrow(array: Any, name: str) -> Borrowed:
     tensor, give_back = as_tensor(array, name)
     if tensor.device.type != "cpu":
         return Borrowed(tensor, give_back)
-    return Borrowed(_numpy_view(tensor), lambda result: give_back(_torch().from_numpy(result)))
+    return Borrowed(_numpy_view(tensor), partial(_of_numpy, give_back=give_back))
 
 
 def as_tensor(array: Any, name: str) -> Borrowed:
@@ -98,10 +99,10 @@ def as_tensor(array: Any, name: str) -> Borrowed:
     (torch.Size([2, 3]), dtype('float32'))
     """
     if isinstance(array, np.ndarray):
-        return Borrowed(_tensor_of_numpy(array, name), lambda tensor: tensor.cpu().numpy())
+        return Borrowed(_tensor_of_numpy(array, name), _to_numpy)
     if is_tensor(array):
         device = array.device
-        return Borrowed(array.detach(), lambda tensor: tensor.to(device))
+        return Borrowed(array.detach(), partial(_to_device, device=device))
     if hasattr(array, "__dlpack__"):
         tensor = _torch().from_dlpack(array)
         return Borrowed(tensor, _way_back_by_dlpack(array, tensor.device))
@@ -144,6 +145,22 @@ def _way_back_by_dlpack(array: Any, device: torch.device) -> Callable[[torch.Ten
         )
     namespace = array.__array_namespace__()
     return lambda tensor: namespace.from_dlpack(tensor.to(device))
+
+
+# Functions rather than lambdas: what holds one can be pickled, as a prediction sent between processes.
+
+
+def _to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    array: np.ndarray[Any, Any] = tensor.cpu().numpy()
+    return array
+
+
+def _to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return tensor.to(device)
+
+
+def _of_numpy(array: np.ndarray[Any, Any], give_back: Callable[[Any], Any]) -> Any:
+    return give_back(_torch().from_numpy(array))
 
 
 def _tensor_of_numpy(array: np.ndarray[Any, Any], name: str) -> torch.Tensor:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from ckpt_uq.members.models import ModelMembers
 from ckpt_uq.members.source import Member, MemberSource
 from ckpt_uq.members.untouched import same_random_state
 from ckpt_uq.moments import EnsembleMoments, Outputs, Transform
-from ckpt_uq.prediction import Prediction, of_moments
+from ckpt_uq.prediction import Prediction, check_region_order, of_moments
 
 Inferer = Callable[[Any, Callable[[Any], Any]], Any]
 
@@ -77,6 +78,10 @@ class CheckpointEnsemble:
         variance: bool = False,
         labels: bool = False,
     ) -> None:
+        if outputs not in get_args(Outputs):
+            raise ArgumentError(f"outputs must be one of {get_args(Outputs)}, got {outputs!r}")
+        if region_order is not None:
+            check_region_order(region_order, outputs)
         self._source = members if isinstance(members, MemberSource) else ModelMembers(members)
         self._weights = _member_weights(weights, len(self._source))
         self._outputs: Outputs = outputs
@@ -169,7 +174,7 @@ class CheckpointEnsemble:
         Returns
         -------
         Prediction
-            On the image's grid, with arrays of the image's kind, where it is.
+            On the grid of what the members return, with arrays of the image's kind, where it is.
 
         Raises
         ------
@@ -218,16 +223,28 @@ class CheckpointEnsemble:
         self, batches: Sequence[Any], transform: Transform | None = None, *, progress: bool
     ) -> tuple[list[str], list[list[EnsembleMoments]]]:
         """Moments of every image of every batch, and the members' names; nothing is read back."""
+        if not batches or any(len(batch) == 0 for batch in batches):
+            raise ArgumentError("images must hold at least one image, got none")
         names: list[str] = []
         per_batch: list[list[EnsembleMoments]] = [[] for _ in batches]
         with torch.no_grad(), same_random_state(), _progress_bar(len(self), shown=progress) as advance:
             for member in self._source.members():
+                if len(names) == len(self) or not isinstance(member, Member):
+                    raise MemberError(
+                        f"the source must hand out {len(self)} members, its length, got "
+                        f"{type(member).__name__} as number {len(names) + 1}; see ckpt_uq.MemberSource"
+                    )
                 weight = self._weights[len(names)]
                 for batch, several in zip(batches, per_batch, strict=True):
                     self._fold(several, member, batch, weight, transform)
                 names.append(member.name)
                 del member  # before the next one is loaded
                 advance()
+        if len(names) < len(self):
+            raise MemberError(
+                f"the source must hand out {len(self)} members, its length, got {len(names)}; see "
+                "ckpt_uq.MemberSource"
+            )
         return names, per_batch
 
     def _fold(
@@ -295,6 +312,8 @@ def _checked_output(returned: Any, name: str, n_images: int) -> Tensor:
 def _member_weights(weights: Sequence[float] | None, n_members: int) -> list[float]:
     if weights is None:
         return [1.0] * n_members
+    if not isinstance(weights, Sequence | np.ndarray | Tensor):
+        raise ArgumentError(f"weights must be {n_members} positive numbers, one a member, got {weights!r}")
     if len(weights) != n_members or not all(math.isfinite(w) and w > 0 for w in weights):
         raise ArgumentError(
             f"weights must be {n_members} positive numbers, one a member, got {list(weights)}; leave out "

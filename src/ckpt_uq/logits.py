@@ -11,7 +11,7 @@ FLOOR = 1e-12
 
 
 def as_logits(probs: Tensor, outputs: Literal["probs", "regions"]) -> Tensor:
-    r"""Logarithms of class probabilities (C, \*S), or the log odds of regions'; finite.
+    r"""Logarithms of class probabilities (C, \*S), or the log odds of regions'; finite, float32 or wider.
 
     Examples
     --------
@@ -19,6 +19,8 @@ def as_logits(probs: Tensor, outputs: Literal["probs", "regions"]) -> Tensor:
     >>> as_probabilities(as_logits(torch.tensor([0.0, 0.25, 0.75]), "probs"), "probs")
     tensor([1.0000e-12, 2.5000e-01, 7.5000e-01])
     """
+    if probs.itemsize < 4:
+        probs = probs.float()  # the floor is 0 in half precision
     logarithm = probs.clamp_min(FLOOR).log()
     return logarithm if outputs == "probs" else logarithm - (1 - probs).clamp_min(FLOOR).log()
 

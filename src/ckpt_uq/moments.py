@@ -23,7 +23,7 @@ Transform = Callable[[Tensor], Tensor]
 _SLAB_VOXELS = 1 << 20  # temporaries are made for this many voxels at a time
 
 
-@dataclass
+@dataclass(eq=False)
 class EnsembleMoments:
     r"""Weighted means over the members seen so far, on a grid S with C classes (or K regions).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ckpt_uq import decomposition, maps
 from ckpt_uq.arrays import as_tensor
+from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.logits import as_logits, as_probabilities
 from ckpt_uq.moments import EnsembleMoments, Outputs, Transform
@@ -22,7 +23,7 @@ def _same(tensor: Tensor) -> Tensor:
     return tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no one truth of being equal
 class Prediction:
     """Segmentation and uncertainty maps of one image, on its grid S, with C classes or K regions.
 
@@ -72,7 +73,7 @@ class Prediction:
         Raises
         ------
         ArgumentError
-            If ``probs`` is not floating point or has no class axis.
+            If ``probs`` is not floating point, has no class axis, or one class alone.
         """
         mean_prob, give_back = as_tensor(probs, "probs")
         if outputs not in ("probs", "regions"):
@@ -83,6 +84,11 @@ class Prediction:
             raise ArgumentError(
                 f"probs must be floating point of shape (C, *spatial), got {mean_prob.dtype} of shape "
                 f"{tuple(mean_prob.shape)}"
+            )
+        if outputs == "probs" and len(mean_prob) < 2:
+            raise ArgumentError(
+                f"probs must have a channel for each of two or more classes, got {len(mean_prob)}; pass "
+                "outputs='regions' for the probability of one region"
             )
         known = EnsembleMoments(mean_prob, mean_entropy=mean_prob.new_full((), math.nan), outputs=outputs)
         return cls(known, _region_order(region_order, known), give_back)
@@ -199,15 +205,24 @@ def _region_order(order: tuple[int, ...] | None, m: EnsembleMoments) -> tuple[in
     n_regions = m.mean_prob.shape[0]
     if m.outputs != "regions":
         if order is not None:
-            raise ArgumentError(f"region_order needs outputs='regions', got outputs={m.outputs!r}")
+            check_region_order(order, m.outputs)
         return None
     if order is None:
         return tuple(range(1, n_regions + 1))
-    if len(order) != n_regions or any(label < 1 for label in order):
+    check_region_order(order, m.outputs)
+    if len(order) != n_regions:
         raise ArgumentError(
-            f"region_order must name a label >= 1 for each of {n_regions} regions, got {order}"
+            f"region_order must name a label for each of {n_regions} regions, got {tuple(order)}"
         )
     return tuple(order)
+
+
+def check_region_order(order: Sequence[int], outputs: Outputs) -> None:
+    """Raise ArgumentError for an order that fits no number of regions."""
+    if outputs != "regions":
+        raise ArgumentError(f"region_order needs outputs='regions', got outputs={outputs!r}")
+    for label in order:
+        integer("every label of region_order", label)
 
 
 def _label_dtype(largest: int) -> torch.dtype:

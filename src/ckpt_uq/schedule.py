@@ -128,7 +128,10 @@ class SGDR(LRScheduler):
         return {"t": self.t, **self._settings()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go to the time of a saved state, learning rates included.
+        """Go to the time of a saved state.
+
+        The learning rates follow, unless somebody has set others meanwhile: the optimizer's own state, loaded
+        before, has the right ones, also where another scheduler's turn it is.
 
         Raises
         ------
@@ -147,14 +150,21 @@ class SGDR(LRScheduler):
                     f"{name} must be that of the saved run, {state_dict[name]}, got {ours}; "
                     "build the scheduler with it, or call step(epoch) to go on under new settings"
                 )
-        self._go_to(training_time("t", state_dict["t"]))
+        ours = [float(lr) for lr in self._last_lr]
+        self._go_to(training_time("t", state_dict["t"]), set_rates=ours == self._rates())
+
+    def _rates(self) -> list[float]:
+        return [float(group["lr"]) for group in self.optimizer.param_groups]
 
     def _settings(self) -> dict[str, Any]:
         base_lrs = [float(lr) for lr in self.base_lrs]
         return {"cycles": self.cycles.to_json(), "eta_min": self.eta_min, "base_lrs": base_lrs}
 
-    def _go_to(self, t: float) -> None:
+    def _go_to(self, t: float, *, set_rates: bool = True) -> None:
         self.t, self.last_epoch = t, math.floor(t)
+        if not set_rates:
+            self._last_lr = self.get_lr()
+            return
         for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(lr)  # in place: captured graphs hold this tensor

@@ -92,6 +92,10 @@ class PeakCheckpointSelector(PeakSelector):
     ) -> None:
         super().__init__(cycles, k, window, min_gain, mode, smoothing)
         self.run_dir = Path(run_dir)
+        if dtype is not None and not getattr(dtype, "is_floating_point", False):
+            raise ArgumentError(
+                f"dtype must be a floating-point torch.dtype, got {dtype!r}; see torch.float16"
+            )
         self.dtype = dtype
         self._files: dict[int, tuple[str, FileRecord]] = {}
         self._lrs: dict[int, float | None] = {}
@@ -134,7 +138,10 @@ class PeakCheckpointSelector(PeakSelector):
             If somebody else has written to the folder.
         """
         epoch, value = integer("epoch", epoch, at_least=0), as_score(score)
-        rate = None if lr is None else float(lr)
+        try:
+            rate = None if lr is None else float(lr)
+        except TypeError:
+            raise ArgumentError(f"lr must be a number, got {lr!r}; pass schedule.get_last_lr()[0]") from None
         if rate is not None and not math.isfinite(rate):
             raise ArgumentError(f"lr must be finite, got {rate}; leave it out if it is not known")
         self._refuse_books_alone()

@@ -279,7 +279,8 @@ def test_the_number_of_classes_may_not_change():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n_bins": 0}, "n_bins must be >= 1, got 0"),
+        ({"n_bins": 0}, "n_bins must be an integer >= 1, got 0"),
+        ({"n_bins": 2.5}, "n_bins must be an integer >= 1, got 2.5"),
         ({"kind": "classwise"}, r"kind must be one of \('top_label', 'class_wise'\), got 'classwise'"),
         ({"n_classes": 0}, "n_classes must be >= 1, got 0"),
     ],

@@ -7,6 +7,7 @@ import weakref
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from ckpt_uq.checkpoints import save_weights
 from ckpt_uq.ensemble import CheckpointEnsemble
@@ -176,3 +177,33 @@ def test_a_file_of_another_model_is_named(files, image):
 def test_paths_must_be_a_list(paths):
     with pytest.raises(ArgumentError, match="non-empty list of checkpoint files"):
         CheckpointEnsemble.from_checkpoints(paths, network(0))
+
+
+class Positions(nn.Module):
+    """A model with a buffer that is not saved."""
+
+    def __init__(self, device="cpu") -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((2, 1, 1), 2.0, device=device))
+        self.register_buffer("offset", torch.ones(2, 1, 1, device=device), persistent=False)
+
+    def forward(self, x):
+        return x * self.scale + self.offset
+
+
+def test_buffers_that_no_file_holds_come_to_the_device_too(tmp_path):
+    save_weights(tmp_path / "a.pt", Positions())
+    source = CheckpointMembers([tmp_path / "a.pt"], Positions(), device="meta")
+    (member,) = source.members()
+    assert member.forward(torch.zeros(1, 2, 3, 3, device="meta")).device.type == "meta"
+    here = CheckpointEnsemble.from_checkpoints([tmp_path / "a.pt"], Positions(), outputs="regions")
+    assert here.predict(torch.zeros(2, 3, 3)).mean_prob[0, 0, 0] == torch.sigmoid(torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, AveragedModel])
+def test_wrappers_are_taken_off(run, image, wrap):
+    plain, wrapped = (
+        CheckpointEnsemble.from_run(run, model).predict(image).mean_prob
+        for model in (network(9), wrap(network(9)))
+    )
+    assert torch.equal(plain, wrapped)

@@ -10,6 +10,7 @@ from torch import nn
 from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.posthoc.scaling import LogitScaling
+from ckpt_uq.prediction import Prediction
 
 LOGITS = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
@@ -107,3 +108,14 @@ def test_the_classes_must_be_those_of_the_scaling():
         ArgumentError, match=r"the 2 classes that the scaling was made for, got shape \(3, 5, 4\)"
     ):
         LogitScaling((1.0, 1.0), (0.0, 0.0))(LOGITS)
+
+
+def test_certain_half_precision_probabilities_lose_confidence_too():
+    probs = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    whole, half = (
+        Prediction.from_probs(p).recalibrated(LogitScaling.of_temperature(10.0)).mean_prob
+        for p in (probs, probs.half())
+    )
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, whole, rtol=0, atol=1e-6)
+    assert 0.9 < whole[0, 0] < 0.95

@@ -190,7 +190,7 @@ def test_regions_score_by_their_own_threshold():
     ("options", "message"),
     [
         ({"class_index": 3}, r"class_index must lie in \[0, 3\), got 3"),
-        ({"class_index": -1}, r"class_index must lie in \[0, 3\), got -1"),
+        ({"class_index": -1}, "class_index must be an integer >= 0, got -1"),
         ({"class_index": 1, "entropy": "binary"}, r"entropy must be one of \('all', 'class'\), got 'binary'"),
         (
             {"class_index": 1, "mask": "softmax"},
@@ -211,3 +211,14 @@ def test_arguments_that_make_no_sense(options, message):
 def test_grids_of_the_wrong_dimension(grid, ndim):
     with pytest.raises(ArgumentError, match=f"grid of {ndim} to 3 dimensions"):
         contour_entropy(predict(*np.full((2, *grid), 0.5)), 1, ndim=ndim)
+
+
+def test_an_array_is_no_prediction():
+    with pytest.raises(ArgumentError, match=r"must be a Prediction, got ndarray; wrap .*from_probs"):
+        contour_entropy(np.full((2, 3, 3), 0.5), class_index=1)
+
+
+@pytest.mark.parametrize("class_index", [2, -1, 0.5])
+def test_a_class_that_is_none_is_named(class_index):
+    with pytest.raises(ArgumentError, match=f"class_index must .*got {class_index}"):
+        contour_entropy(Prediction.from_probs(np.full((2, 3, 3), 0.5)), class_index=class_index)

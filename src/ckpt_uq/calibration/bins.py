@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ckpt_uq.calibration.samples import view_samples
+from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.kernels.bins import BinSums, sort_into_bins
 from ckpt_uq.probabilities import require_classes, require_distribution
@@ -65,8 +66,7 @@ class CalibrationBins:
     """
 
     def __init__(self, n_bins: int = 15, kind: Kind = "top_label", n_classes: int | None = None) -> None:
-        if n_bins < 1:
-            raise ArgumentError(f"n_bins must be >= 1, got {n_bins}")
+        n_bins = integer("n_bins", n_bins)
         if kind not in get_args(Kind):
             raise ArgumentError(f"kind must be one of {get_args(Kind)}, got {kind!r}")
         if n_classes is not None and n_classes < 1:

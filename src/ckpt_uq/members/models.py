@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -36,8 +36,8 @@ class ModelMembers:
     ['0 (Identity)', '1 (function)']
     """
 
-    def __init__(self, models: Sequence[Callable[[Any], Any]]) -> None:
-        self._models = list(models)
+    def __init__(self, models: Iterable[Callable[[Any], Any]]) -> None:
+        self._models = _listed(models)
         if not self._models:
             raise ArgumentError("models must hold at least one model, got an empty list")
         for i, model in enumerate(self._models):
@@ -60,17 +60,29 @@ class ModelMembers:
                 yield Member(name, model)
 
 
+def _listed(models: object) -> list[Callable[[Any], Any]]:
+    alone = isinstance(models, torch.nn.Module) and not isinstance(models, torch.nn.ModuleList)
+    if alone or not isinstance(models, Iterable):  # a Sequential would be taken for a list of its layers
+        raise ArgumentError(f"models must be a list of models, got one {type(models).__name__}; pass [model]")
+    return list(models)
+
+
 def module_member(
     name: str, module: torch.nn.Module, forward: Callable[[Any], Any], device: torch.device | None = None
 ) -> Member:
-    """Make a member that runs ``forward`` on tensors where ``module`` has its weights, in eval mode."""
+    """Make a member that runs ``forward`` on tensors where ``module`` has its weights, in eval mode.
+
+    Images, whole numbers too, come in the dtype of the weights; a module that embeds indices gets them as
+    they are.
+    """
     weight = next((p for p in module.parameters() if p.is_floating_point()), None)
+    takes_indices = any(isinstance(part, torch.nn.Embedding) for part in module.modules())
 
     def prepare(batch: Any) -> torch.Tensor:
         tensor: torch.Tensor = as_tensor(batch, "image").data
         if weight is None:
             return tensor.to(device)
-        return tensor.to(device or weight.device, weight.dtype if tensor.is_floating_point() else None)
+        return tensor.to(device or weight.device, tensor.dtype if takes_indices else weight.dtype)
 
     def run(batch: Any) -> Any:
         with evaluating(module):

@@ -29,11 +29,6 @@ class Member:
     --------
     >>> Member("doubled", lambda batch: 2 * batch).forward(3)
     6
-
-    Examples
-    --------
-    >>> Member("a constant", lambda batch: 0 * batch).forward(2)
-    0
     """
 
     name: str

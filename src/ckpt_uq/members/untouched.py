@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,19 +13,38 @@ import torch
 
 @contextmanager
 def evaluating(module: torch.nn.Module) -> Iterator[None]:
-    """Put a module in eval mode, then every submodule back in the mode it had."""
-    in_training = [part for part in module.modules() if part.training]
+    """Put a module in eval mode, then every submodule back in the mode it had.
+
+    Threads may share a module: the last one to leave gives the modes back.
+    """
+    with _lock:
+        n_users, modes = _in_use.get(id(module), (0, []))
+        if n_users == 0:
+            modes = [(part, part.training) for part in module.modules()]
+            module.eval()
+        _in_use[id(module)] = n_users + 1, modes
     try:
-        module.eval()
         yield
     finally:
-        for part in in_training:
-            part.training = True  # not .train(), which would take the children along
+        with _lock:
+            n_users, modes = _in_use.pop(id(module))
+            if n_users > 1:
+                _in_use[id(module)] = n_users - 1, modes
+            else:
+                for part, training in modes:
+                    part.training = training  # not .train(), which would take the children along
+
+
+_in_use: dict[int, tuple[int, list[tuple[torch.nn.Module, bool]]]] = {}
+_lock = threading.Lock()
 
 
 @contextmanager
 def same_random_state() -> Iterator[None]:
-    """Give back the random states of torch (all devices), NumPy and Python as they were on entry."""
+    """Give back the random states of torch (all devices), NumPy and Python as they were on entry.
+
+    The states are the process's: with several threads they are those of whoever entered last.
+    """
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
         with torch.random.fork_rng(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from ckpt_uq.arrays import on_host
+from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -16,9 +17,17 @@ MaskBy = Literal["threshold", "argmax"]
 
 
 def require_class(prediction: Prediction, class_index: int) -> None:
-    """Raise ArgumentError if a prediction has no such class or region."""
-    if not 0 <= class_index < prediction.n_classes:
-        raise ArgumentError(f"class_index must lie in [0, {prediction.n_classes}), got {class_index}")
+    """Raise ArgumentError if a prediction is none, or has no such class or region."""
+    if not hasattr(prediction, "mean_prob"):
+        raise ArgumentError(
+            f"prediction must be a Prediction, got {type(prediction).__name__}; wrap probabilities with "
+            "ckpt_uq.Prediction.from_probs"
+        )
+    if integer("class_index", class_index, at_least=0) >= prediction.n_classes:
+        raise ArgumentError(
+            f"class_index must lie in [0, {prediction.n_classes}), got {class_index}; classes count from 0, "
+            "the background"
+        )
 
 
 def class_mask(

@@ -143,9 +143,9 @@ def contour_terms(
     >>> terms.entropy_bits, terms.contour_voxels, terms.slices
     (array([16., 16., 16.]), array([0, 0, 0]), array([nan, nan, nan]))
     """
+    require_class(prediction, class_index)
     _check_options(entropy, mask, ndim)
     axis = checked_slice_axis(prediction.grid, slice_axis, ndim)
-    require_class(prediction, class_index)
     shape = checked_element(element, ndim)
     bits = prediction.predictive_entropy if entropy == "all" else prediction.class_entropy[class_index]
     foreground = slices_first(class_mask(prediction, class_index, mask), axis)
