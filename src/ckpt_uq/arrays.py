@@ -67,7 +67,7 @@ def borrow(array: Any, name: str) -> Borrowed:
     if isinstance(array, np.ndarray):
         return Borrowed(array, _same)
     tensor, give_back = as_tensor(array, name)
-    if tensor.device.type != "cpu":
+    if not in_host_memory(tensor):
         return Borrowed(tensor, give_back)
     return Borrowed(_numpy_view(tensor), partial(_of_numpy, give_back=give_back))
 
@@ -129,6 +129,34 @@ def on_host(array: Any, name: str) -> np.ndarray[Any, Any]:
     """
     view = borrow(array, name).data
     return _numpy_view(view.cpu()) if is_tensor(view) else view
+
+
+def beside(array: Any, name: str, other: Any) -> Any:
+    """View an array where another lies, which came from :func:`borrow`: there it is computed with both.
+
+    Parameters
+    ----------
+    array : array
+        NumPy array, torch tensor or any object with ``__dlpack__``; copied if it lies elsewhere.
+    name : str
+        The argument's name, for the error message.
+    other : numpy.ndarray or torch.Tensor
+        What it is to be beside.
+
+    Examples
+    --------
+    >>> import torch
+    >>> type(beside(torch.ones(2), "labels", np.ones(2))).__name__
+    'ndarray'
+    """
+    if is_tensor(other):
+        return as_tensor(array, name).data.to(other.device)
+    return on_host(array, name)
+
+
+def in_host_memory(tensor: torch.Tensor) -> bool:
+    """Tell whether a tensor's data lies where NumPy can look at it."""
+    return tensor.device.type == "cpu"
 
 
 def is_tensor(array: Any) -> TypeGuard[torch.Tensor]:

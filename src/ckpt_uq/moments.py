@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ckpt_uq.errors import ArgumentError, MemberError
+from ckpt_uq.kernels.gpu.launch import usable
 from ckpt_uq.probabilities import TOLERANCE
 
 Outputs = Literal["logits", "probs", "regions"]
@@ -126,28 +127,13 @@ def update(
     """
     _check_update(m, output, weight)
     share = weight / (m.total_weight + weight)
-    kept = [
-        t.reshape(t.shape[0], -1) for t in (m.mean_prob, m.mean_entropy[None], m.scatter) if t is not None
-    ]
-    fault = torch.zeros((), dtype=m.mean_prob.dtype, device=m.mean_prob.device)
-    softmaxed = torch.ones((), dtype=torch.bool, device=m.mean_prob.device)
     given = output.detach().reshape(output.shape[0], -1)
     flat = given if transform is None else _transformed(m, output.detach(), transform).reshape(given.shape)
     spoken = None if m.labels is None else flat.new_empty(flat.shape[1], dtype=torch.uint8)
-    for start in range(0, flat.shape[1], _SLAB_VOXELS):
-        slab = slice(start, start + _SLAB_VOXELS)
-        values = flat[:, slab].to(m.mean_prob)
-        probs = _probabilities(values, m.outputs)
-        entropy = _entropy(probs, m.outputs)
-        _fold(probs, entropy, [t[:, slab] for t in kept], share, weight)
-        if spoken is not None:
-            spoken[slab] = _spoken(probs, m.outputs)
-        fault = torch.maximum(fault, _fault(probs, entropy, m.outputs))
-        if m.n_members == 0 and m.outputs == "logits":
-            raw = given[:, slab].to(m.mean_prob)
-            softmaxed &= (raw.amin() >= 0) & ((raw.sum(0) - 1).abs().amax() < TOLERANCE)
+    in_one_pass = usable(flat, m.mean_prob, m.mean_entropy)
+    fault = (_fold_on_device if in_one_pass else _fold_slabs)(m, flat, spoken, share, weight)
     if m.n_members == 0 and m.outputs == "logits" and flat.shape[1]:
-        m.softmaxed = softmaxed
+        m.softmaxed = _softmaxed(given, m.mean_prob)
     if m.labels is not None and spoken is not None:
         m.labels.append(spoken.reshape(m.mean_entropy.shape))
     m.faults.append(fault)
@@ -223,6 +209,52 @@ def verify(m: EnsembleMoments, names: Sequence[str]) -> None:
                 f"member {name} returned probabilities whose sum over the classes is {fault:.3g} away from "
                 "1; pass outputs='logits' if they are logits, outputs='regions' if the classes overlap"
             )
+
+
+def _fold_on_device(
+    m: EnsembleMoments, flat: Tensor, spoken: Tensor | None, share: float, weight: float
+) -> Tensor:
+    """Fold a member's output (C, N) in, by a loop of the graphics processor."""
+    from ckpt_uq.kernels.gpu import moments as loops  # imports Triton
+
+    return loops.fold(
+        flat.contiguous(),
+        m.mean_prob.reshape(flat.shape),
+        m.mean_entropy.reshape(-1),
+        outputs=m.outputs,
+        share=share,
+        gain=weight * (1 - share),
+        scatter=None if m.scatter is None else m.scatter.reshape(flat.shape),
+        labels=spoken,
+    )
+
+
+def _fold_slabs(
+    m: EnsembleMoments, flat: Tensor, spoken: Tensor | None, share: float, weight: float
+) -> Tensor:
+    """Fold a member's output (C, N) in, slab by slab, and note what was wrong with it."""
+    kept = [
+        t.reshape(t.shape[0], -1) for t in (m.mean_prob, m.mean_entropy[None], m.scatter) if t is not None
+    ]
+    fault = torch.zeros((), dtype=m.mean_prob.dtype, device=m.mean_prob.device)
+    for start in range(0, flat.shape[1], _SLAB_VOXELS):
+        slab = slice(start, start + _SLAB_VOXELS)
+        probs = _probabilities(flat[:, slab].to(m.mean_prob), m.outputs)
+        entropy = _entropy(probs, m.outputs)
+        _fold(probs, entropy, [t[:, slab] for t in kept], share, weight)
+        if spoken is not None:
+            spoken[slab] = _spoken(probs, m.outputs)
+        fault = torch.maximum(fault, _fault(probs, entropy, m.outputs))
+    return fault
+
+
+def _softmaxed(given: Tensor, beside: Tensor) -> Tensor:
+    """Whether every voxel's numbers are distributions, still on the device."""
+    so_far = torch.ones((), dtype=torch.bool, device=beside.device)
+    for start in range(0, given.shape[1], _SLAB_VOXELS):
+        raw = given[:, start : start + _SLAB_VOXELS].to(beside)
+        so_far &= (raw.amin() >= 0) & ((raw.sum(0) - 1).abs().amax() < TOLERANCE)
+    return so_far
 
 
 def _probabilities(values: Tensor, outputs: Outputs) -> Tensor:

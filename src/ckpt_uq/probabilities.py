@@ -87,19 +87,22 @@ def require_distribution(seen: ProbRange, axis: int = 0, name: str = "probs") ->
         )
 
 
-def require_labels(labels: np.ndarray[Any, Any], grid: tuple[int, ...], name: str = "labels") -> None:
+def require_labels(labels: Any, grid: tuple[int, ...], name: str = "labels") -> None:
     """Raise ArgumentError if an array does not hold integers on a grid."""
-    if labels.shape != grid or labels.dtype.kind not in "iub":
+    integer = dtype_name(labels.dtype).startswith(("int", "uint", "bool"))
+    if tuple(labels.shape) != grid or not integer:
         raise ArgumentError(
-            f"{name} must be integers on a grid of shape {grid}, got {labels.dtype} of shape {labels.shape}"
+            f"{name} must be integers on a grid of shape {grid}, got {dtype_name(labels.dtype)} of shape "
+            f"{tuple(labels.shape)}"
         )
 
 
-def require_mask(mask: np.ndarray[Any, Any], grid: tuple[int, ...], name: str = "mask") -> None:
+def require_mask(mask: Any, grid: tuple[int, ...], name: str = "mask") -> None:
     """Raise ArgumentError if an array is not boolean on a grid."""
-    if mask.shape != grid or mask.dtype != np.bool_:
+    if tuple(mask.shape) != grid or dtype_name(mask.dtype) != "bool":
         raise ArgumentError(
-            f"{name} must be boolean on a grid of shape {grid}, got {mask.dtype} of shape {mask.shape}"
+            f"{name} must be boolean on a grid of shape {grid}, got {dtype_name(mask.dtype)} of shape "
+            f"{tuple(mask.shape)}"
         )
 
 

@@ -59,11 +59,8 @@ def variants():
         for top_label in (True, False):
             constants = {"top_label": top_label, "masked": not top_label, "block": bins._TILE // 16}
             yield bins._sort, {**SORT, "p": dtype}, {"n_classes": n_classes, "width": 16, **constants}
-    yield (
-        bins._sort,
-        SORT,
-        {"n_classes": 4, "width": 64, "top_label": True, "masked": True, "block": bins._TILE // 64},
-    )
+    wide = {"width": bins.BINS_AT_MOST, "block": bins._TILE // bins.BINS_AT_MOST}
+    yield bins._sort, SORT, {"n_classes": 4, "top_label": True, "masked": True, **wide}
     for n_classes, width in ((4, 128), (31, 1024)):
         yield counts._pairs, PAIRS, {"n_classes": n_classes, "width": width, "block": BLOCK}
     yield counts._contour, CONTOUR, {"block": BLOCK}

@@ -251,3 +251,12 @@ def test_loops_need_a_compiler_to_link_their_launches(monkeypatch, compiler):
     launch._has_triton.cache_clear()
     assert launch._has_triton() is (compiler is not None)
     launch._has_triton.cache_clear()
+
+
+def test_an_ignored_label_is_not_counted():
+    probs, labels = case(n_voxels=300)
+    labels[:40] = 255
+    ours = on_device_counts.sort_into_bins(probs, labels, None, EDGES, top_label=True, ignore_label=255)
+    theirs = on_device_counts.sort_into_bins(probs[:, 40:], labels[40:], None, EDGES, top_label=True)
+    np.testing.assert_array_equal(ours.bins.hits, theirs.bins.hits)
+    assert ours.labels == theirs.labels

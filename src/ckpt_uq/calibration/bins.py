@@ -10,7 +10,8 @@ import numpy as np
 from ckpt_uq.calibration.samples import view_samples
 from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.kernels.bins import BinSums, sort_into_bins
+from ckpt_uq.kernels.bins import BinSums
+from ckpt_uq.kernels.counting import sort_into_bins
 from ckpt_uq.probabilities import require_classes, require_distribution
 
 Kind = Literal["top_label", "class_wise"]
@@ -139,7 +140,7 @@ class CalibrationBins:
             If shapes or dtypes do not fit, or inside the mask `probs` are no probabilities or `labels` no
             classes. Nothing is counted then.
         """
-        p, truth, inside = view_samples(probs, labels, mask, self.n_classes)
+        p, truth, inside = view_samples(probs, labels, mask, self.n_classes, stay=True)
         found = sort_into_bins(
             p, truth, inside, self.edges, top_label=self.kind == "top_label", ignore_label=ignore_label
         )

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ckpt_uq.arrays import on_host
-from ckpt_uq.kernels.confusion import confusion
+from ckpt_uq.arrays import beside, borrow
+from ckpt_uq.kernels.counting import count_pairs
 from ckpt_uq.probabilities import require_classes, require_labels
 
 
@@ -39,10 +39,11 @@ def dice_per_class(prediction: Any, labels: Any, n_classes: int) -> np.ndarray[A
     >>> dice_per_class(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1]), n_classes=3).round(3)
     array([0.667, 0.8  ,   nan])
     """
-    guess, truth = on_host(prediction, "prediction"), on_host(labels, "labels")
-    require_labels(truth, truth.shape)
-    require_labels(guess, truth.shape, "prediction")
-    seen = confusion(guess, truth, n_classes)
+    guess = borrow(prediction, "prediction").data
+    truth = beside(labels, "labels", guess)
+    require_labels(truth, tuple(truth.shape))
+    require_labels(guess, tuple(truth.shape), "prediction")
+    seen = count_pairs(guess, truth, n_classes)
     require_classes(seen.lowest, seen.highest, n_classes, "prediction and labels")
     return dice_of_counts(seen.counts)
 

@@ -25,9 +25,18 @@ Array = np.ndarray[Any, Any]
 
 
 def sort_into_bins(
-    probs: Tensor, labels: Tensor, mask: Tensor | None, edges: Array, *, top_label: bool
+    probs: Tensor,
+    labels: Tensor,
+    mask: Tensor | None,
+    edges: Array,
+    *,
+    top_label: bool,
+    ignore_label: int | None = None,
 ) -> Sorted:
     """Sort confidences into bins; see :func:`ckpt_uq.kernels.bins.sort_into_bins`."""
+    if ignore_label is not None:
+        wanted = labels != ignore_label
+        mask = wanted if mask is None else mask & wanted
     given = (probs, labels) if mask is None else (probs, labels, mask)
     if usable(*given):
         from ckpt_uq.kernels.gpu import bins
@@ -41,14 +50,14 @@ def sort_into_bins(
     low, high = 2**63 - 1, -(2**63)
     for start in range(0, len(truth), SLAB_VOXELS):
         slab = slice(start, start + SLAB_VOXELS)
-        part, wanted = planes[:, slab], truth[slab]
+        part, targets = planes[:, slab], truth[slab]
         if inside is not None:
-            part, wanted = part[:, inside[slab]], wanted[inside[slab]]
-        if not wanted.numel():
+            part, targets = part[:, inside[slab]], targets[inside[slab]]
+        if not targets.numel():
             continue
-        total = total.plus(_sorted(part, wanted, edges, top_label))
+        total = total.plus(_sorted(part, targets, edges, top_label))
         seen = ProbRange.over((seen, range_of(part)))
-        limits = torch.stack([wanted.amin(), wanted.amax()]).tolist()
+        limits = torch.stack([targets.amin(), targets.amax()]).tolist()
         low, high = min(low, int(limits[0])), max(high, int(limits[1]))
     return Sorted(total, seen, (low, high))
 

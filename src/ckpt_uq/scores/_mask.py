@@ -34,13 +34,18 @@ def class_mask(
     prediction: Prediction, class_index: int, by: MaskBy = "threshold"
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Voxels whose mean probability of the class exceeds 1/2, or where it is the segmentation's class."""
+    return on_host(mask_where_it_lies(prediction, class_index, by), "prediction")
+
+
+def mask_where_it_lies(prediction: Prediction, class_index: int, by: MaskBy = "threshold") -> Any:
+    """The same, of the kind of array that the prediction is, on its device."""
     require_class(prediction, class_index)
     if by not in get_args(MaskBy):
         raise ArgumentError(f"mask must be one of {get_args(MaskBy)}, got {by!r}")
     if by == "threshold":
-        return on_host(prediction.mean_prob[class_index] > 0.5, "prediction")
+        return prediction.mean_prob[class_index] > 0.5
     if prediction.region_order is not None:
         raise ArgumentError(
             "mask='argmax' needs classes, got regions, which may overlap; use mask='threshold'"
         )
-    return on_host(prediction.segmentation == class_index, "prediction")
+    return prediction.segmentation == class_index

@@ -6,14 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from ckpt_uq.arrays import on_host
+from ckpt_uq.arrays import borrow, is_tensor
 from ckpt_uq.errors import ArgumentError
 
 
-def slices_first(array: Any, axis: int) -> np.ndarray[Any, Any]:
-    """View a 2D or 3D map as slices (Z, Y, X); what lies on an accelerator is copied."""
-    grid = on_host(array, "prediction")
-    return grid[None] if grid.ndim == 2 else np.moveaxis(grid, axis, 0)
+def slices_first(array: Any, axis: int) -> Any:
+    """View a 2D or 3D map as slices (Z, Y, X), where it lies."""
+    grid = borrow(array, "prediction").data
+    if grid.ndim == 2:
+        return grid[None]
+    return grid.movedim(axis, 0) if is_tensor(grid) else np.moveaxis(grid, axis, 0)
+
+
+def sum_of_slices(slices: Any) -> np.ndarray[Any, Any]:
+    """Sum of each slice of a map (Z, Y, X), float64; only the sums leave an accelerator."""
+    if is_tensor(slices):
+        from ckpt_uq.kernels.on_device import wide  # imports torch
+
+        return np.asarray(slices.sum((1, 2), dtype=wide(slices)).cpu().numpy(), np.float64)
+    return np.asarray(slices.sum(axis=(1, 2), dtype=np.float64))
 
 
 def checked_slice_axis(grid: tuple[int, ...], slice_axis: int, ndim: int, name: str = "prediction") -> int:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.kernels.contour import contour_sizes
-from ckpt_uq.scores._mask import MaskBy, class_mask, require_class
-from ckpt_uq.scores._slices import checked_element, checked_slice_axis, slices_first
+from ckpt_uq.kernels.counting import contour_sizes
+from ckpt_uq.scores._mask import MaskBy, mask_where_it_lies, require_class
+from ckpt_uq.scores._slices import checked_element, checked_slice_axis, slices_first, sum_of_slices
 
 if TYPE_CHECKING:
     from ckpt_uq.prediction import Prediction
@@ -148,9 +148,9 @@ def contour_terms(
     axis = checked_slice_axis(prediction.grid, slice_axis, ndim)
     shape = checked_element(element, ndim)
     bits = prediction.predictive_entropy if entropy == "all" else prediction.class_entropy[class_index]
-    foreground = slices_first(class_mask(prediction, class_index, mask), axis)
+    foreground = slices_first(mask_where_it_lies(prediction, class_index, mask), axis)
     return ContourTerms(
-        entropy_bits=slices_first(bits, axis).sum(axis=(1, 2), dtype=np.float64),
+        entropy_bits=sum_of_slices(slices_first(bits, axis)),
         contour_voxels=contour_sizes(foreground, shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)),
         settings={
             "entropy": entropy,

@@ -12,7 +12,7 @@ from ckpt_uq.kernels.bins import BinSums, Sorted
 from ckpt_uq.kernels.gpu.launch import BLOCKS_AT_MOST, n_blocks, new_range, read_range
 from ckpt_uq.kernels.gpu.ranges import INFINITY, widen, write_range
 
-BINS_AT_MOST = 64
+BINS_AT_MOST = 32
 """A program compares every confidence with the edges of every bin."""
 
 _TILE = 4096  # confidences times edges that a program compares at a time; more would not fit its registers
