@@ -17,7 +17,7 @@ export CKPT_UQ_DATA ?= $(abspath $(REAL_DATA))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-browser test-nnunet lint docs bench bench-memory bench-kernels bench-hippocampus golden clean
+.PHONY: help demo test test-slow test-browser test-gpu test-nnunet lint docs bench bench-memory bench-kernels bench-gpu bench-hippocampus golden clean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-browser: $(VENV)/.browser ## the report in a real browser
 test-nnunet: $(NNUNET)/.installed ## the adapter with nnU-Net itself, in an environment of its own (6 GB)
 	$(NNUNET)/bin/python -m pytest -m nnunet tests/adapters/nnunet $(ARGS)
 
+test-gpu: $(VENV)/.test ## the loops of graphics processors, on one
+	TRITON_INTERPRET=0 $(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
+
 lint: $(VENV)/.lint ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,6 +61,10 @@ bench-memory: $(VENV)/.core ## memory of ensembles and of combining
 
 bench-kernels: $(BENCH)/.installed ## time and memory beside other libraries; PARTS="tasks scaling" chooses
 	$(BENCH)/bin/python -W ignore benchmarks/kernels --parts $(PARTS) $(ARGS)
+	$(BENCH)/bin/python benchmarks/kernels/page.py
+
+bench-gpu: $(BENCH)/.installed ## the kernels on a graphics processor beside torch
+	$(BENCH)/bin/python -W ignore benchmarks/kernels/gpu.py $(ARGS)
 	$(BENCH)/bin/python benchmarks/kernels/page.py
 
 bench-hippocampus: $(VENV)/.core ## three trainings on hippocampus MR

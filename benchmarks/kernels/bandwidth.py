@@ -13,7 +13,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 BYTES = 1 << 28
-_PART = 1 << 20  # bytes a task, so that no thread waits long for another
+_PARTS = 4  # tasks a thread, so that none waits long for another
 
 
 def n_threads() -> int:
@@ -64,5 +64,5 @@ def _words(array: Array) -> Array:
 
 
 def _spans(words: Array) -> list[slice]:
-    step = _PART // 8
+    step = max(1, -(-len(words) // (_PARTS * n_threads())))
     return [slice(start, start + step) for start in range(0, len(words), step)]

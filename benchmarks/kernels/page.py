@@ -45,7 +45,9 @@ calls, after one that does not count.
 def read(folder: Path = RESULTS) -> dict[str, Any]:
     """The committed results, by part."""
     parts = ("tasks", "scaling", "first_call", "billion")
-    return {part: json.loads((folder / f"kernels_{part}.json").read_text()) for part in parts}
+    found = {part: json.loads((folder / f"kernels_{part}.json").read_text()) for part in parts}
+    on_device = folder / "kernels_cuda.json"
+    return {**found, "cuda": json.loads(on_device.read_text())} if on_device.exists() else found
 
 
 def page(found: dict[str, Any]) -> str:
@@ -62,6 +64,7 @@ def page(found: dict[str, Any]) -> str:
         scaling_section(found["scaling"]),
         first_call_section(found["first_call"]),
         billion_section(found["billion"]),
+        cuda_section(found.get("cuda")),
     ]
     return "\n".join(section.rstrip() + "\n" for section in sections)
 
@@ -100,7 +103,7 @@ def task_section(name: str, tasks: dict[str, Any]) -> str:
         "",
         *(f"{n} thread{'s' * (n != '1')}, ms" for n in counts),
         "times the floor",
-        "times ours",
+        "slower than ours by",
         "extra MB",
         "difference",
     ]
@@ -164,6 +167,27 @@ def billion_section(found: dict[str, Any]) -> str:
         f"{found['seconds']:.0f} s, with {found['extra_mb']:.0f} MB beyond the block that\nit was given each "
         f"time. It found an error of {found['ece']:.9f}; the truth is {found['truth']:.9f}.\n"
         f"Single precision stops counting at {found['float32_stops_at']:,}."
+    )
+
+
+def cuda_section(found: dict[str, Any] | None) -> str:
+    """What a graphics processor does, if it was measured."""
+    head = "## Graphics processors\n\n"
+    if found is None:
+        return (
+            f"{head}Not measured yet: `make bench-gpu` does it on a machine that has one. The loops are "
+            "tested in\nTriton's interpreter, and compiled for compute capability 8.0 and 9.0 without a "
+            "spilled register."
+        )
+    device = found["device"]
+    lines = [["", "floor, ms", "Triton, ms", "torch, ms", "difference"]]
+    for name, task in found["tasks"].items():
+        times = (milliseconds(task[what]) for what in ("floor_ms", "triton", "torch"))
+        lines.append([TITLES[name], *times, scientific(task["difference"])])
+    return (
+        f"{head}{found['date']}, {device['name']}, {device['memory_gb']:.0f} GB, CUDA {device['cuda']}, "
+        f"which copies {device['copy_gb_s']:.0f} GB/s.\nThe difference is to the same call on the host.\n\n"
+        f"{table(lines)}"
     )
 
 
