@@ -7,7 +7,7 @@ NNUNET := .venv-nnunet
 ARGS ?=
 CHROMIUM ?= chromium
 BENCH := .venv-bench
-# tasks scaling first_call billion, of `python benchmarks/kernels --help`
+# Of `python benchmarks/kernels --help`; so is what ARGS="--tasks entropy --quick" says to bench-kernels.
 PARTS ?= tasks scaling first_call billion
 
 # Real data are optional; tests and demo say which they ran on.

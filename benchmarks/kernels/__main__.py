@@ -36,8 +36,8 @@ class Size:
         quick, full = name == "quick", name == "full"
         self.name = name
         self.grid = (8, 128, 128) if quick else GRID
-        self.rounds = 3 if quick else 11
-        self.budget = 1.0 if quick else 12.0
+        self.rounds = 3 if quick else 9
+        self.budget = 1.0 if quick else 4.0
         powers = range(16, 19) if quick else range(20, 29 if full else 27, 2)
         self.voxels = [2**power for power in powers]
         self.classes = [2, 4, 8] if quick else [2, 4, 8, 16, 32, 64, 128]
@@ -50,7 +50,7 @@ class Size:
 def tasks(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
     """Every task, each way, with every number of threads; memory with the largest number."""
     case = {"grid": size.grid}
-    found: dict[str, Any] = {"grid": size.grid, "n_classes": N_CLASSES, "size": size.name}
+    found: dict[str, Any] = {"grid": list(size.grid), "n_classes": N_CLASSES, "size": size.name}
     found["rates_gb_s"] = {n: in_fresh_process("rates", n, rounds=size.rounds) for n in threads}
     found["tasks"] = {}
     for name in names:
@@ -118,7 +118,7 @@ def members(size: Size, n: int, threads: int) -> dict[str, Any]:
     found = in_fresh_process("times", threads, task="moments", case=case, **options)
     extra = {way: peak("moments", way, case, threads) for way in (MOMENTS, STACKED)}
     median = {way: value["median_ms"] for way, value in found["ways"].items()}
-    return {"n_members": n, "grid": size.member_grid, "median_ms": median, "extra_mb": extra}
+    return {"n_members": n, "grid": list(size.member_grid), "median_ms": median, "extra_mb": extra}
 
 
 def first_call(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
@@ -148,6 +148,17 @@ def billion(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
     return {**found, "size": size.name, "threads": threads[-1]}
 
 
+def with_earlier(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Keep what an earlier run of the same size measured of tasks that this one did not."""
+    earlier = record.read(name)
+    if earlier is None or any(earlier.get(key) != found.get(key) for key in ("size", "grid", "threads")):
+        return found
+    return {
+        key: {**earlier.get(key, {}), **value} if key in ("tasks", "voxels", "classes") else value
+        for key, value in {**{k: earlier[k] for k in ("members",) if k in earlier}, **found}.items()
+    }
+
+
 def say(what: str) -> None:
     """Tell how far it is."""
     print(what, file=sys.stderr, flush=True)
@@ -169,7 +180,7 @@ def main() -> None:
     for part in arguments.parts:
         found = globals()[part](size, list(arguments.tasks), sorted(arguments.threads))
         name = f"kernels_{part}" if size.name != "quick" else f"quick_{part}"
-        print(record.write(name, {"threads_measured": sorted(arguments.threads), **found}))
+        print(record.write(name, found if part == "billion" else with_earlier(name, found)))
 
 
 if __name__ == "__main__":

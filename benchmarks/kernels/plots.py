@@ -34,7 +34,7 @@ def bars(tasks: dict[str, Any]) -> str:
     times = [way["median_ms"] for group in ways.values() for way in group.values()]
     n_rows = sum(len(group) + 1 for group in ways.values())
     low, high = decades(times)
-    plot = Plot(270, 10, 420, n_rows * ROW, (low, high), (0, 1))
+    plot = Plot(310, 10, 420, n_rows * ROW, (low, high), (0, 1))
     log_x_axis(plot, "ms, largest number of threads")
     at = plot.top
     for name, group in ways.items():
@@ -47,7 +47,7 @@ def bars(tasks: dict[str, Any]) -> str:
             plot.add("rect", x=plot.left, y=at + 3, width=end - plot.left, height=ROW - 6, class_=kind)
             plot.add("text", f"{value['median_ms']:.3g}", x=end + 5, y=at + 13)
             at += ROW
-    return finished("tasks", "Time of every way of every task", plot, 760, plot.top + plot.height + 50)
+    return finished("tasks", "Time of every way of every task", plot, 800, plot.top + plot.height + 50)
 
 
 def lines(scaling: dict[str, Any], axis: str, unit: str) -> str:
@@ -61,7 +61,7 @@ def lines(scaling: dict[str, Any], axis: str, unit: str) -> str:
     xs = [point[axis] for task in tasks.values() for point in task["points"]]
     ys = [each(p, what) for t in tasks.values() for p in t["points"] for what in ("median_ms", "floor_ms")]
     low, high = decades(ys)
-    plot = Plot(80, 20, 480, 260, (math.log2(min(xs)), math.log2(max(xs))), (low, high))
+    plot = Plot(80, 40, 480, 260, (math.log2(min(xs)), math.log2(max(xs))), (low, high))
     bottom = plot.top + plot.height
     for power in range(math.floor(low), math.ceil(high) + 1):
         if low <= power <= high:
@@ -76,7 +76,7 @@ def lines(scaling: dict[str, Any], axis: str, unit: str) -> str:
     bottom = plot.top + plot.height
     plot.add("line", x1=plot.left, x2=plot.left + plot.width, y1=bottom, y2=bottom, class_="axis")
     plot.add("text", axis, x=plot.left + plot.width / 2, y=bottom + 36, text_anchor="middle")
-    plot.add("text", unit, x=plot.left - 60, y=plot.top - 6)
+    plot.add("text", unit, x=plot.left - 60, y=plot.top - 18)
     for index, (name, task) in enumerate(tasks.items()):
         colour = COLOURS[index % len(COLOURS)]
         at = [math.log2(point[axis]) for point in task["points"]]

@@ -49,6 +49,13 @@ def write(name: str, found: dict[str, Any]) -> Path:
     return path
 
 
+def read(name: str) -> dict[str, Any] | None:
+    """What an earlier run wrote, as JSON gives it back."""
+    path = RESULTS / f"{name}.json"
+    found: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+    return found
+
+
 def _installed(name: str) -> bool:
     try:
         version(name)
