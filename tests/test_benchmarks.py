@@ -67,7 +67,9 @@ def test_accumulators_are_no_extra_memory(scripts):
     assert targets["kept_mb"]("entropy", {"grid": [10, 10, 10], "n_classes": 4}) == 0
 
 
-@pytest.mark.parametrize("name", ["entropy", "contour", "calibration", "class_calibration", "dice", "moments"])
+@pytest.mark.parametrize(
+    "name", ["entropy", "contour", "calibration", "class_calibration", "dice", "moments"]
+)
 def test_truths_are_told_from_what_is_wrong(scripts, name):
     # every task's first way of ours is right, and a way that is off is seen to be
     task = scripts(f"tasks/{name}")["TASK"]
@@ -75,7 +77,9 @@ def test_truths_are_told_from_what_is_wrong(scripts, name):
     truth = task.truth(case)
     result = next(iter(task.ours.values()))(case)()
     assert task.difference(result, truth) < 2e-6
-    wrong = tuple(np.asarray(part) + 0.25 for part in result) if name == "moments" else np.asarray(result) + 0.25
+    wrong = (
+        tuple(np.asarray(part) + 0.25 for part in result) if name == "moments" else np.asarray(result) + 0.25
+    )
     assert task.difference(wrong, truth) == pytest.approx(0.25, abs=1e-5)
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from ckpt_uq import arrays, moments
+from ckpt_uq.analysis import analyze
 from ckpt_uq.calibration import CalibrationBins
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.evaluation import dice_per_class
@@ -118,3 +119,20 @@ def test_moments_by_tritons_loop(monkeypatch, outputs):
     assert (by_loop.total_weight, by_loop.n_members) == (6.0, 3)
     assert torch.stack(by_loop.faults).tolist() == torch.stack(by_torch.faults).tolist()
     moments.verify(by_loop, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"ndim": 3, "contour": "argmax"}, {"ignore_label": 2, "maps": False}]
+)
+def test_analysis(on_accelerator, options):
+    probs, labels = case()
+    there = analyze(torch.from_numpy(probs), torch.from_numpy(labels), **options)
+    here = analyze(probs, labels, **options)
+    np.testing.assert_array_equal(there.contour_voxels, here.contour_voxels)
+    np.testing.assert_array_equal(there.confusion, here.confusion)
+    np.testing.assert_allclose(there.entropy_bits, here.entropy_bits, rtol=1e-6)
+    assert there.bins.ece() == pytest.approx(here.bins.ece(), abs=1e-12)
+    if here.entropy is not None:
+        assert isinstance(there.segmentation, torch.Tensor)
+        np.testing.assert_array_equal(there.segmentation.numpy(), here.segmentation)
+        np.testing.assert_allclose(there.entropy.numpy(), here.entropy, atol=1e-6)

@@ -7,17 +7,16 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ckpt_uq.arrays import borrow, is_tensor, on_host
+from ckpt_uq.arrays import borrow, is_tensor
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.calibration.samples import view_samples
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.evaluation.dice import dice_of_counts
-from ckpt_uq.kernels.confusion import confusion
-from ckpt_uq.kernels.contour import contour_sizes
+from ckpt_uq.kernels.counting import contour_sizes, count_pairs
 from ckpt_uq.maps import predictive_entropy
 from ckpt_uq.probabilities import dtype_name, require_float
 from ckpt_uq.scores._mask import MaskBy
-from ckpt_uq.scores._slices import checked_element
+from ckpt_uq.scores._slices import checked_element, sum_of_slices
 from ckpt_uq.scores.contour_entropy import ContourTerms
 
 Array = np.ndarray[Any, Any]
@@ -153,15 +152,15 @@ def analyze(
     if contour not in get_args(MaskBy):
         raise ArgumentError(f"contour must be one of {get_args(MaskBy)}, got {contour!r}")
     bits, segmentation = _maps(probs, out)
-    p = on_host(probs, "probs")
-    found = on_host(segmentation, "segmentation")
+    p = borrow(probs, "probs").data
+    found = borrow(segmentation, "segmentation").data
     regions = (p[k] > 0.5 if contour == "threshold" else found == k for k in range(len(p)))
     step = shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)
     bins, counts = _against_labels(p, found, labels, mask, ignore_label, n_bins)
     return Analysis(
         entropy=bits if maps or out is not None else None,
         segmentation=segmentation if maps or out is not None else None,
-        entropy_bits=_slices(on_host(bits, "entropy"), axis).sum(axis=(1, 2), dtype=np.float64),
+        entropy_bits=sum_of_slices(_slices(borrow(bits, "entropy").data, axis)),
         contour_voxels=np.stack([contour_sizes(_slices(region, axis), step) for region in regions]),
         bins=bins,
         confusion=counts,
@@ -199,26 +198,26 @@ def _maps(probs: Any, out: tuple[Any, Any] | None) -> tuple[Any, Any]:
 
 
 def _against_labels(
-    p: Array, segmentation: Array, labels: Any, mask: Any, ignore_label: int | None, n_bins: int
+    p: Any, segmentation: Any, labels: Any, mask: Any, ignore_label: int | None, n_bins: int
 ) -> tuple[CalibrationBins | None, Array | None]:
     if labels is None:
         if mask is not None or ignore_label is not None:
             raise ArgumentError("mask and ignore_label choose among labels; give labels too, or neither")
         return None, None
-    _, truth, inside = view_samples(p, labels, mask, None)
+    _, truth, inside = view_samples(p, labels, mask, None, stay=True)
     if ignore_label is not None:
         inside = truth != ignore_label if inside is None else inside & (truth != ignore_label)
     bins = CalibrationBins(n_bins, n_classes=len(p))
     bins.update(p, truth, mask=inside)
     if inside is not None:
         segmentation, truth = segmentation[inside], truth[inside]
-    return bins, confusion(segmentation, truth, len(p)).counts
+    return bins, count_pairs(segmentation, truth, len(p)).counts
 
 
-def _slices(array: Array, axis: int) -> Array:
+def _slices(array: Any, axis: int) -> Any:
     if array.ndim == 3:
-        return np.moveaxis(array, axis, 0)
-    return array.reshape((1,) * (3 - array.ndim) + array.shape)
+        return array.movedim(axis, 0) if is_tensor(array) else np.moveaxis(array, axis, 0)
+    return array.reshape((1,) * (3 - array.ndim) + tuple(array.shape))
 
 
 def _checked_axis(shape: tuple[int, ...], slice_axis: int, ndim: int) -> int:

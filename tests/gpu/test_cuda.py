@@ -119,6 +119,17 @@ def test_moments(way, outputs, dtype):
     assert same.float().mean() > 0.9999  # rounding may break a tie
 
 
+@BOTH
+def test_analysis(way):
+    probs, labels = case()
+    there, here = (uq.analyze(p, t) for p, t in ((probs.cuda(), labels.cuda()), (probs, labels)))
+    assert there.entropy.is_cuda
+    assert torch.equal(there.segmentation.cpu(), here.segmentation)
+    np.testing.assert_array_equal(there.contour_voxels, here.contour_voxels)
+    np.testing.assert_array_equal(there.confusion, here.confusion)
+    assert there.bins.ece() == pytest.approx(here.bins.ece(), abs=1e-12)
+
+
 def test_more_than_two_billion_numbers():
     n = 2**29 + 777  # times four classes
     if torch.cuda.mem_get_info()[0] < 20 * n:
