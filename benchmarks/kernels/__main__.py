@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import record
-from case import GRID, N_CLASSES
+from case import GRID, KEPT, N_CLASSES
 from resident import meminfo_gb
 from worker import FLOOR, find, in_fresh_process
 
@@ -36,8 +36,8 @@ class Size:
         quick, full = name == "quick", name == "full"
         self.name = name
         self.grid = (8, 128, 128) if quick else GRID
-        self.rounds = 3 if quick else 9
-        self.budget = 1.0 if quick else 4.0
+        self.rounds = 3 if quick else 7
+        self.budget = 1.0 if quick else 3.0
         powers = range(16, 19) if quick else range(20, 29 if full else 27, 2)
         self.voxels = [2**power for power in powers]
         self.classes = [2, 4, 8] if quick else [2, 4, 8, 16, 32, 64, 128]
@@ -177,6 +177,13 @@ def main() -> None:
     amount.add_argument("--full", dest="size", action="store_const", const="full", help="up to 2**28 voxels")
     arguments = parser.parse_args()
     size = Size(arguments.size or "normal")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[KEPT] = folder
+        measure(size, arguments)
+
+
+def measure(size: Size, arguments: argparse.Namespace) -> None:
+    """Part after part."""
     for part in arguments.parts:
         found = globals()[part](size, list(arguments.tasks), sorted(arguments.threads))
         name = f"kernels_{part}" if size.name != "quick" else f"quick_{part}"

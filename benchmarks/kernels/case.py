@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+KEPT = "KERNELS_CASES"
+"""Variable of the environment: a folder where arrays are kept for the processes that come after."""
 GRID = (64, 512, 512)
 N_CLASSES = 4
 
@@ -43,22 +47,22 @@ class Case:
     @cached_property
     def logits(self) -> list[Array]:
         """Logits (C, *S) of three members, float32."""
-        return [self._logits(seed) for seed in range(3)]
+        return [self._kept(f"logits{seed}", lambda seed=seed: self._logits(seed)) for seed in range(3)]
 
     @cached_property
     def probs(self) -> Array:
         """Probabilities (C, *S) of the first member, float32."""
-        return softmax(self._logits(0))
+        return self._kept("probs", lambda: softmax(self._logits(0)))
 
     @cached_property
     def labels(self) -> Array:
         """The truth, uint8."""
-        return self._labels(seed=10)
+        return self._kept("labels", lambda: self._logits(10).argmax(0).astype(np.uint8))
 
     @cached_property
     def segmentation(self) -> Array:
         """The likeliest class, uint8."""
-        return self.probs.argmax(0).astype(np.uint8)
+        return self._kept("segmentation", lambda: self.probs.argmax(0).astype(np.uint8))
 
     @cached_property
     def entropy(self) -> Array:
@@ -70,9 +74,15 @@ class Case:
         for index in range(self.n_members):
             yield self.logits[index % len(self.logits)]
 
-    def _labels(self, seed: int) -> Array:
-        nearest = self._logits(seed).argmax(0)
-        return nearest.astype(np.uint8)
+    def _kept(self, name: str, make: Callable[[], Array]) -> Array:
+        folder = os.environ.get(KEPT)
+        if folder is None:
+            return make()
+        path = Path(folder) / f"{name}_{self.n_classes}_{'_'.join(map(str, self.grid))}.npy"
+        if not path.exists():
+            np.save(path, make())
+        array: Array = np.load(path)
+        return array
 
     def _logits(self, seed: int) -> Array:
         rng = np.random.default_rng(seed)

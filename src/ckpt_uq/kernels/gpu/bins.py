@@ -125,19 +125,22 @@ def _sort(
         high_label = tl.where(inside, tl.maximum(high_label, label), high_label)
         best = tl.full([block], -1.0, tl.float32)
         winner = tl.zeros([block], tl.int32)
-        total = tl.zeros([block], tl.float32)
-        here = at
-        for k in range(n_classes):
-            q = tl.load(p + here, mask=inside, other=0.5).to(tl.float32)
-            total += q
-            lowest, highest, n_nan = widen(lowest, highest, n_nan, q, inside)
-            better = q > best if top_label else (q >= 0.0) & (k == row)
-            winner = tl.where(better, k, winner)
-            best = tl.where(better, q, best)
-            here += n_voxels
-        low_sum = tl.where(inside, tl.minimum(low_sum, total), low_sum)
-        high_sum = tl.where(inside, tl.maximum(high_sum, total), high_sum)
+        if row == 0:  # the first row's programs look at every class
+            total = tl.zeros([block], tl.float32)
+            here = at
+            for k in range(n_classes):
+                q = tl.load(p + here, mask=inside, other=0.5).to(tl.float32)
+                total += q
+                lowest, highest, n_nan = widen(lowest, highest, n_nan, q, inside)
+                better = q > best
+                winner = tl.where(better, k, winner)
+                best = tl.where(better, q, best)
+                here += n_voxels
+            low_sum = tl.where(inside, tl.minimum(low_sum, total), low_sum)
+            high_sum = tl.where(inside, tl.maximum(high_sum, total), high_sum)
         if not top_label:
+            mine = row.to(tl.int64) * n_voxels + at
+            best = tl.load(p + mine, mask=inside, other=0.5).to(tl.float32)
             winner = tl.zeros([block], tl.int32) + row
         confidence = tl.minimum(best, 1.0).to(tl.float64)
         counted = inside & (best >= 0.0)
