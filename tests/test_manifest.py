@@ -197,6 +197,13 @@ def test_no_single_changed_byte_gives_anything_but_a_manifest_or_its_error(tmp_p
     assert all(run.path_of(s).parent == folder for s in run.snapshots)
 
 
+def test_the_run_within_a_results_folder_is_hinted_at(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / MANIFEST).write_text("{}")
+    with pytest.raises(ManifestError, match=re.escape(f"such as {tmp_path / 'run'}")):
+        read_run(tmp_path)
+
+
 def test_a_missing_manifest_is_named(tmp_path):
     with pytest.raises(ManifestError, match=r"manifest\.json is missing; pass the folder of a run"):
         read_run(tmp_path)

@@ -74,7 +74,9 @@ def placeholder(argument: Any) -> str:
 
 
 def table(options: list[Any], types: Mapping[str, Any]) -> Iterator[str]:
-    """The options and what they mean."""
+    """The options and what they mean; nothing without any."""
+    if not options:
+        return
     yield "| Option | Value | Meaning |\n|---|---|---|"
     for one in options:
         names = ", ".join(f"`{name}`" for name in one.opts)

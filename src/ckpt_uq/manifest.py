@@ -102,7 +102,9 @@ def read_run(folder: str | os.PathLike[str]) -> RunManifest:
     try:
         data = json.loads(path.read_bytes(), parse_constant=_no_constant)
     except FileNotFoundError:
-        raise ManifestError(f"{path} is missing; pass the folder of a run with snapshots") from None
+        below = Path(folder) / "run"
+        hint = f", such as {below}" if (below / MANIFEST).is_file() else ""
+        raise ManifestError(f"{path} is missing; pass the folder of a run with snapshots{hint}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise ManifestError(f"{path} cannot be read: {error}; restore it from a copy") from error
     if not isinstance(data, Mapping) or data.get("format") != _FORMAT:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from ckpt_uq._version import __version__
 from ckpt_uq.cli import app
@@ -26,6 +28,16 @@ def test_it_says_what_it_can_do_as_a_shell_sees_it() -> None:
         "Exit codes: 0 all is well; 1 an error stopped the command; 2 wrong usage; 3 some cases"
         in done.stdout
     )
+
+
+def test_no_line_of_the_help_ends_where_the_sources_do() -> None:
+    """In a narrow terminal every line is filled, but for the last of a paragraph."""
+    said = CliRunner().invoke(app, ["evaluate", "--help"], env={**WIDE, "COLUMNS": "70"}).stdout
+    lines = said.partition("Usage:")[2].partition("Arguments")[0].splitlines()[1:]
+    text = [line.strip() for line in lines]
+    for line, following in pairwise(text):
+        if line and following and following[0].isalpha():
+            assert len(f"{line} {following.split()[0]}") > 66
 
 
 def test_version_and_wrong_usage() -> None:

@@ -85,4 +85,5 @@ def _bar(cases: Sequence[CaseResult]) -> Iterable[CaseResult]:
     from rich.console import Console
     from rich.progress import track
 
-    return track(cases, description="drawing cases", console=Console(stderr=True))
+    console = Console(stderr=True)
+    return track(cases, description="drawing cases", console=console, disable=not console.is_terminal)

@@ -35,11 +35,11 @@ def application(name: str, version: str, text: str, commands: ModuleType) -> typ
     --------
     >>> from ckpt_uq import commands
     >>> app = application("ckpt-uq", "1.0", "What it does.", commands)
-    >>> sorted(command.name for command in app.registered_commands)[:2]
-    ['combine', 'demo']
+    >>> {"combine", "demo"} <= {command.name for command in app.registered_commands}
+    True
     """
     app = typer.Typer(
-        help=text,
+        help=flowing(text),
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -71,11 +71,24 @@ def _add_commands(app: typer.Typer, commands: ModuleType) -> None:
     for info in pkgutil.iter_modules(commands.__path__):
         module = importlib.import_module(f"{commands.__name__}.{info.name}")
         if info.ispkg:
-            group = typer.Typer(help=module.HELP, no_args_is_help=True)
+            group = typer.Typer(help=flowing(module.HELP), no_args_is_help=True)
             _add_commands(group, module)
             app.add_typer(group, name=info.name)
         else:
-            app.command(info.name, epilog=getattr(module, "EPILOG", None))(getattr(module, info.name))
+            function = getattr(module, info.name)
+            said = [flowing(text) for text in (function.__doc__ or "", getattr(module, "EPILOG", ""))]
+            app.command(info.name, help=said[0], epilog=said[1] or None)(function)
+
+
+def flowing(text: str) -> str:
+    r"""Paragraphs without the line breaks of the source, so that a terminal of any width breaks them itself.
+
+    Examples
+    --------
+    >>> flowing("One\n    sentence.\n\n    Another.")
+    'One sentence.\n\nAnother.'
+    """
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n")).strip()
 
 
 @contextmanager

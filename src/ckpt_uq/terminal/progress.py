@@ -4,14 +4,18 @@ from __future__ import annotations
 
 
 class CaseBar:
-    """Shown while it is entered; on a terminal it is gone when all is done."""
+    """Shown while it is entered, on a terminal; a file that stderr is kept in gets what went wrong alone."""
 
     def __enter__(self) -> CaseBar:
         from rich.console import Console
         from rich.progress import Progress, TimeRemainingColumn
 
+        console = Console(stderr=True)
         self._progress = Progress(
-            *Progress.get_default_columns()[:-1], TimeRemainingColumn(), console=Console(stderr=True)
+            *Progress.get_default_columns()[:-1],
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("starting", total=None)
         self._progress.start()
