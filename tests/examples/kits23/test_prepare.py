@@ -150,6 +150,18 @@ def test_simulated_cases_are_the_same_for_the_same_seed(
     assert said["intensities"] == "summary of KiTS23's cases"
 
 
+def test_full_size_makes_whole_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kits23.preparing.simulated.FULL", (6, 40, 44))
+    monkeypatch.setattr("kits23.preparing.simulated.FULL_SPACING_MM", (18.0, 9.0, 9.0))
+    options = "--simulate", 6, "--full-size", "--label-volumes", "phantom"
+    assert prepare(tmp_path / "w", *options).exit_code == 0
+    said = json.loads(Work(tmp_path / "w").preparation.read_text())
+    assert said["full_size"]
+    assert [case["shape_zyx"] for case in said["cases"].values()] == [[6, 40, 44]] * 6
+    for path in (Work(tmp_path / "w").raw / "imagesTr").iterdir():
+        assert read_volume(path).data.shape == (44, 40, 6)
+
+
 def test_real_label_volumes_are_taken_where_they_are(tmp_path: Path, real_data: Path | None) -> None:
     done = prepare(tmp_path / "w", "--simulate", 6)
     assert done.exit_code == 0, done.output

@@ -277,12 +277,25 @@ def test_tiny_scan_of_a_real_case_keeps_kidneys_and_masses(tmp_path: Path) -> No
     full = real_labels(tmp_path / "case_00000.nii.gz", full_size=True)
     assert np.array_equal(full.labels, labels)
     assert np.allclose(full.grid.spacing_mm, grid.spacing_mm)
+    x = full.grid.axes_mm()[2][np.flatnonzero((labels == 1).any(axis=(0, 1)))]
+    assert x.min() == pytest.approx(-x.max(), abs=0.8), "the spine lies between the kidneys"
     tiny = real_labels(tmp_path / "case_00000.nii.gz")
     assert tiny.labels.shape == (24, 96, 96)
     voxel = np.prod(tiny.grid.spacing_mm)
     true_ml = np.array([(labels == k).sum() * np.prod(grid.spacing_mm) for k in (1, 2)])
     ours_ml = np.array([(tiny.labels == k).sum() * voxel for k in (1, 2)])
     assert ours_ml == pytest.approx(true_ml, rel=0.15)
+
+
+@pytest.mark.parametrize("full_size", [False, True])
+def test_the_only_kidney_lies_beside_the_spine(tmp_path: Path, full_size: bool) -> None:
+    labels = np.zeros((30, 200, 256), np.uint8)
+    labels[6:26, 100:135, 40:70] = 1  # towards the patient's right; the scan's middle is the spine
+    path = tmp_path / "case_00000.nii.gz"
+    write_volume(path, ScanGrid(labels.shape, (4.0, 1.5, 1.5)).volume(labels))
+    volume = real_labels(path, full_size=full_size)
+    x = volume.grid.axes_mm()[2][np.flatnonzero((volume.labels == 1).any(axis=(0, 1)))]
+    assert -135 < x.min() < x.max() < -84
 
 
 def test_labels_in_other_axes_are_refused(tmp_path: Path) -> None:

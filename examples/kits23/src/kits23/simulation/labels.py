@@ -16,6 +16,7 @@ from kits23.simulation.grid import ScanGrid
 
 Labels = npt.NDArray[np.uint8]
 Shape = tuple[int, int, int]
+Indices = npt.NDArray[np.intp]
 
 TINY: Shape = (24, 96, 96)
 """Slices, rows and columns of a cropped scan: enough for both kidneys, coarsely."""
@@ -25,6 +26,8 @@ FULL: Shape = (120, 512, 512)
 FULL_SPACING_MM: Point = (3.0, 0.75, 0.75)
 _KIDNEYS_APART_MM = 204.0
 """Width of the box around the phantom's kidneys."""
+_ONE_KIDNEY_MM = 110.0
+"""A box that is not wider holds one kidney."""
 _KIDNEYS_Y_MM = 34.0
 _MARGIN = 1.15
 
@@ -106,12 +109,11 @@ def _spacing_of(affine: npt.NDArray[np.float64], path: Path) -> Point:
 
 def _cropped(labels: Labels, spacing: Point) -> tuple[Labels, Point]:
     """Every so many voxels, TINY of them: all of both kidneys in the plane, slices around the masses."""
-    found = np.argwhere(labels > 0)
-    first, last = found.min(axis=0), found.max(axis=0) + 1
+    first, last = _extent(labels > 0, spacing)
     size = last - first
     in_plane = int(np.ceil(max(size[1:]) * _MARGIN / TINY[1]))
     steps = max(1, round(size[0] / TINY[0])), in_plane, in_plane
-    masses = np.argwhere(labels > 1) if (labels > 1).any() else found
+    masses = np.argwhere(labels > 1 if (labels > 1).any() else labels > 0)
     middle = ((first + last) // 2).tolist()
     middle[0] = int(np.clip(masses[:, 0].mean(), first[0], last[0]))
     middle[1] -= round(30.0 / spacing[1])  # the belly lies before the kidneys
@@ -127,11 +129,24 @@ def _cropped(labels: Labels, spacing: Point) -> tuple[Labels, Point]:
     return taken, (z, y, x)
 
 
+def _extent(mask: npt.NDArray[np.bool_], spacing: Point) -> tuple[Indices, Indices]:
+    """First voxel of both kidneys along each axis, and the one after the last.
+
+    Where there is one kidney only, the other is taken to be missing on the other side of the scan's middle.
+    """
+    found = np.argwhere(mask)
+    first, last = found.min(axis=0), found.max(axis=0) + 1
+    if (last[2] - first[2]) * spacing[2] < _ONE_KIDNEY_MM:
+        middle = mask.shape[2] // 2
+        reach = max(middle - first[2], last[2] - middle)
+        first[2], last[2] = middle - reach, middle + reach
+    return first, last
+
+
 def _placed(labels: Labels, spacing: Point) -> ScanGrid:
     """The grid, in the frame of a patient whose kidneys these are."""
-    found = np.argwhere(labels == 1) if (labels == 1).any() else np.argwhere(labels > 0)
-    first, last = found.min(axis=0), found.max(axis=0)
-    middle = (first + last) / 2 * spacing
+    first, last = _extent(labels == 1 if (labels == 1).any() else labels > 0, spacing)
+    middle = (first + last - 1) / 2 * spacing
     scale = float(np.clip((last[2] - first[2]) * spacing[2] / _KIDNEYS_APART_MM, 0.85, 1.25))
     shape = (labels.shape[0], labels.shape[1], labels.shape[2])
     origin = (-float(middle[0]), _KIDNEYS_Y_MM * scale - float(middle[1]), -float(middle[2]))
