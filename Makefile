@@ -17,11 +17,11 @@ export CKPT_UQ_DATA ?= $(abspath $(REAL_DATA))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-browser test-gpu test-nnunet lint docs bench bench-memory bench-kernels bench-gpu bench-hippocampus golden clean
+.PHONY: help demo test test-slow test-browser test-gpu test-nnunet kits23 lint docs bench bench-memory bench-kernels bench-gpu bench-hippocampus golden clean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo '  ARGS="..." reaches the command behind demo, test, test-slow, bench-kernels and bench-hippocampus'
+	@echo '  ARGS="..." reaches the command behind demo, kits23, test, test-slow, bench-kernels and bench-hippocampus'
 
 demo: $(VENV)/.core ## train a small U-Net, ensemble its checkpoints, write out/demo/
 	$(BIN)/ckpt-uq demo $(ARGS)
@@ -40,7 +40,10 @@ test-browser: $(VENV)/.browser ## the report in a real browser
 	CKPT_UQ_CHROMIUM="$$(command -v $(CHROMIUM))" $(BIN)/python -m pytest -m browser tests/report $(ARGS)
 
 test-nnunet: $(NNUNET)/.installed ## the adapter with nnU-Net itself, in an environment of its own (6 GB)
-	$(NNUNET)/bin/python -m pytest -m nnunet tests/adapters/nnunet $(ARGS)
+	$(NNUNET)/bin/python -m pytest -m nnunet tests/adapters/nnunet/installed tests/examples/kits23/installed $(ARGS)
+
+kits23: $(NNUNET)/.installed ## the paper's experiment on simulated CT, in small: out/kits23/
+	$(NNUNET)/bin/kits23 run out/kits23 --simulate 10 $(ARGS)
 
 test-gpu: $(VENV)/.test ## the loops of graphics processors, on one
 	TRITON_INTERPRET=0 $(BIN)/python -m pytest -m gpu tests/gpu $(ARGS)
@@ -98,9 +101,9 @@ $(BENCH)/.installed: pyproject.toml constraints-bench.txt benchmarks/requirement
 	touch $@
 
 # nnU-Net wants another torch than the tests, and torchvision of the same release.
-$(NNUNET)/.installed: pyproject.toml constraints-nnunet.txt hatch_build.py
+$(NNUNET)/.installed: pyproject.toml examples/kits23/pyproject.toml constraints-nnunet.txt hatch_build.py
 	@echo 'making $(NNUNET): some minutes, 6 GB'
 	$(PYTHON) -m venv --clear $(NNUNET)
 	$(NNUNET)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-nnunet.txt \
-	  --editable '.[nnunet]' hypothesis pytest pytest-timeout
+	  --editable '.[nnunet]' --editable examples/kits23 hypothesis pytest pytest-timeout
 	touch $@

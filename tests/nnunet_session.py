@@ -34,6 +34,7 @@ class Session:
             "nnUNet_compile": "f",
             "nnUNet_def_n_proc": "1",
             "OMP_NUM_THREADS": "1",
+            "OMP_WAIT_POLICY": "PASSIVE",  # nnU-Net asks for all cores, which others may be using
             "PYTHONWARNINGS": "ignore",
             "CKPT_UQ_EPOCHS": str(N_EPOCHS),
             "CKPT_UQ_ITERATIONS": "2",

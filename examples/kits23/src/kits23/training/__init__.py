@@ -1,0 +1,1 @@
+"""nnU-Net's part of the example: plans, trainings, the checkpoints that predict."""
