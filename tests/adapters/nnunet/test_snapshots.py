@@ -136,8 +136,17 @@ def test_the_books_are_ahead_of_nnunets_checkpoint_never_behind(tmp_path, monkey
     assert [entry.epoch for entry in read_run(tmp_path / "snapshots").history] == [0]
 
 
-def test_without_resuming_the_run_starts_over(tmp_path):
-    trainer(Cyclic, tmp_path).run()
+def test_a_run_that_could_go_on_is_not_lost_to_one_that_starts_over(tmp_path):
+    trainer(Cyclic, tmp_path).run(until=5)
+    (tmp_path / "checkpoint_latest.pth").touch()
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "snapshots").iterdir()}
+    with pytest.raises(ManifestError, match=r"has those of epochs \[1, 3\]; add --c to go on"):
+        trainer(Cyclic, tmp_path).run()
+    assert before == {path.name: path.stat().st_mtime_ns for path in (tmp_path / "snapshots").iterdir()}
+
+
+def test_a_run_that_left_nothing_to_go_on_from_starts_over(tmp_path):
+    trainer(Cyclic, tmp_path).run(until=5)
     trainer(Cyclic, tmp_path).run(until=1)
     assert [entry.epoch for entry in read_run(tmp_path / "snapshots").history] == [0]
     assert len(list((tmp_path / "snapshots").glob("*.pt"))) <= 1

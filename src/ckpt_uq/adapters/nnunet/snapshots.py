@@ -74,6 +74,7 @@ class KeepsSnapshots(_Trainer):
         super().on_train_start()
         if self.local_rank == 0 and not self.disable_checkpointing:
             self.snapshot_selector = self._open_selector()
+            self._refuse_to_lose(self.snapshot_selector)
             # nnU-Net resumes from its latest checkpoint: what was kept since then will be trained again.
             self.snapshot_selector.rewind(self.current_epoch)
 
@@ -88,6 +89,15 @@ class KeepsSnapshots(_Trainer):
                 kept = f"snapshot of epoch {self.current_epoch} kept" if decision.save else "no new snapshot"
                 self.print_to_log_file(f"{kept}, dropped: {dropped or 'none'}")
         super().on_epoch_end()
+
+    def _refuse_to_lose(self, selector: PeakCheckpointSelector) -> None:
+        """Refuse to start over where a training could go on, as when ``--c`` was forgotten."""
+        finished = [snapshot.epoch for snapshot in selector.peaks.members]
+        if self.current_epoch == 0 and finished and any(Path(self.output_folder).glob("checkpoint_*.pth")):
+            raise ManifestError(
+                f"a training must not cost finished snapshots, {selector.run_dir} has those of epochs "
+                f"{finished}; add --c to go on with it, or remove {self.output_folder} to start over"
+            )
 
     def _open_selector(self) -> PeakCheckpointSelector:
         folder = Path(self.output_folder) / SNAPSHOTS
