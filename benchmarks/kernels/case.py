@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,14 @@ class Case:
         C, background included.
     n_members : int
         How many members there are; their logits are made from three.
+    copies : int
+        How often the same voxels follow each other along the first axis, to make what is big.
     """
 
     grid: tuple[int, ...] = GRID
     n_classes: int = N_CLASSES
     n_members: int = 9
+    copies: int = 1
 
     @property
     def n_voxels(self) -> int:
@@ -75,14 +78,18 @@ class Case:
             yield self.logits[index % len(self.logits)]
 
     def _kept(self, name: str, make: Callable[[], Array]) -> Array:
+        if self.copies > 1:
+            once = replace(self, grid=(self.grid[0] // self.copies, *self.grid[1:]), copies=1)
+            array = getattr(once, name)
+            return np.concatenate([array] * self.copies, axis=array.ndim - len(self.grid))
         folder = os.environ.get(KEPT)
         if folder is None:
             return make()
         path = Path(folder) / f"{name}_{self.n_classes}_{'_'.join(map(str, self.grid))}.npy"
         if not path.exists():
             np.save(path, make())
-        array: Array = np.load(path)
-        return array
+        kept: Array = np.load(path)
+        return kept
 
     def _logits(self, seed: int) -> Array:
         rng = np.random.default_rng(seed)

@@ -126,6 +126,16 @@ def test_contours_are_scipys(mask, connectivity):
     np.testing.assert_array_equal(ours, contour_sizes_scipy(mask, element))
 
 
+def test_contours_of_thresholds_and_of_labels():
+    labels = np.random.default_rng(0).integers(0, 3, (3, 8, 9))
+    element = generate_binary_structure(3, 1)
+    expected = [contour_sizes_scipy(labels == k, element) for k in range(3)]
+    found = on_device_counts.label_contours(torch.from_numpy(labels), element, 3)
+    np.testing.assert_array_equal(found, expected)
+    plane = torch.from_numpy(np.where(labels == 2, 0.75, 0.5))
+    np.testing.assert_array_equal(on_device_counts.threshold_contours(plane, element), expected[2])
+
+
 def test_contour_of_a_lopsided_element_across_blocks():
     mask = np.random.default_rng(0).random((2, 40, 50)) < 0.02
     element = np.array([[[1, 0, 0, 0], [0, 0, 0, 1]]], bool)
