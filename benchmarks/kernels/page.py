@@ -119,7 +119,8 @@ def task_section(name: str, tasks: dict[str, Any]) -> str:
         lines.append(
             [shown, *times, ratio, beside, f"{task['extra_mb'][way]:.0f}", scientific(at_most["difference"])]
         )
-    return f"### {TITLES[name]}\n\n{table([head, *lines])}"
+    grid = f"On {' x '.join(map(str, task['grid']))} voxels.\n\n" if "grid" in task else ""
+    return f"### {TITLES[name]}\n\n{grid}{table([head, *lines])}"
 
 
 def first_of_ours(ways: dict[str, Any]) -> str:

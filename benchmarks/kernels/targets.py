@@ -48,7 +48,9 @@ def rows(found: dict[str, Any]) -> list[list[str]]:
             ratios = quotients(ways[target.peer], ways[way])
             wanted = f"at least {target.speedup:.0f} times as fast as {target.peer}"
             lines.append([title, wanted, *map(short, ratios), verdict(ratios[0] >= target.speedup)])
-        extra = max(0.0, task["extra_mb"][way] - kept_mb(name, found))
+        extra = max(
+            0.0, task["extra_mb"][way] - kept_mb(name, task.get("grid", found["grid"]), found["n_classes"])
+        )
         wanted = f"at most {MEMORY_MB} MB of extra memory"
         lines.append([title, wanted, f"{extra:.0f}", "", verdict(extra <= MEMORY_MB)])
     return lines
@@ -59,11 +61,11 @@ def quotients(above: dict[str, float], below: dict[str, float]) -> tuple[float, 
     return above["median_ms"] / below["median_ms"], above["min_ms"] / below["min_ms"]
 
 
-def kept_mb(name: str, found: dict[str, Any]) -> float:
+def kept_mb(name: str, grid: list[int], n_classes: int) -> float:
     """Accumulators that the call makes and gives back: mean probability and mean entropy of the members."""
     if name != "moments":
         return 0.0
-    return 4 * (found["n_classes"] + 1) * math.prod(found["grid"]) / 1e6
+    return 4 * (n_classes + 1) * math.prod(grid) / 1e6
 
 
 def short(ratio: float) -> str:
