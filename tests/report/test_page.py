@@ -299,3 +299,28 @@ def test_a_score_by_number_stands_with_the_class_of_that_number(everything: Path
     summary = section(made(everything)[1], "summary")
     assert "organ 0.850 7.250 2" in summary
     assert "Dice, best single" not in summary
+
+
+def test_what_a_temperature_leaves_of_the_gain_stands_beside_it(everything: Path) -> None:
+    metrics_with(
+        everything,
+        ece_roi_percent=4.0,
+        ece_roi_percent_best_single=8.0,
+        ece_roi_percent_calibrated=4.25,
+        ece_roi_percent_best_single_calibrated=1.5,
+        ensemble_minus_best_single_calibrated={
+            "ece_roi_percent": {"estimate": 2.75, "low": 1.0, "high": 4.0}
+        },
+    )
+    _, page = made(everything)
+    said = "After a temperature each: 4.25 %, best single 1.50 %; difference +2.75 (95 %: +1.00 to +4.00)"
+    assert said in section(page, "summary")
+    assert "divided by one number each" in section(page, "definitions")
+    assert "After a temperature" not in section(made_without_temperature(everything), "definitions")
+
+
+def made_without_temperature(folder: Path) -> Page:
+    path = folder / "metrics.json"
+    metrics = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in metrics.items() if "calibrated" not in name}))
+    return made(folder)[1]

@@ -27,6 +27,9 @@ _TILES = (
     "mutual_information_bits",
     "rater_disagreement_auroc",
 )
+CALIBRATED = "_calibrated"
+"""Ends the name of what a number is after a temperature for each, where one was fitted."""
+
 _SCOPES = {
     "all": "all voxels",
     "roi": "around the organ",
@@ -37,16 +40,24 @@ _SCOPES = {
 
 
 @dataclass(frozen=True)
-class Tile:
-    """A number of the summary, what it means, and the same of the best single checkpoint.
+class Comparison:
+    """A number of the ensemble, and the same of the best single checkpoint.
 
     `gain` is ensemble minus single checkpoint, with the ends of its interval over cases.
     """
 
-    quantity: Quantity
     value: float
     single: float | None
     gain: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number of the summary, what it means, and what it is after a temperature for each of the two."""
+
+    quantity: Quantity
+    plain: Comparison
+    calibrated: Comparison | None
 
 
 @dataclass(frozen=True)
@@ -61,12 +72,17 @@ class Figure:
 
 def tiles(metrics: Mapping[str, Any]) -> list[Tile]:
     """The headline numbers that metrics.json has."""
-    found = [(name, _number(metrics, name)) for name in _TILES]
+    found = [(name, _comparison(metrics, name)) for name in _TILES]
     return [
-        Tile(_named(name, metrics), value, _number(metrics, name + SINGLE), _gain(metrics, name))
-        for name, value in found
-        if value is not None
+        Tile(_named(name, metrics), plain, _comparison(metrics, name, CALIBRATED))
+        for name, plain in found
+        if plain is not None
     ]
+
+
+def _comparison(metrics: Mapping[str, Any], name: str, how: str = "") -> Comparison | None:
+    value, single = (_number(metrics, f"{name}{of}{how}") for of in ("", SINGLE))
+    return None if value is None else Comparison(value, single, _gain(metrics, name, how))
 
 
 def _named(name: str, metrics: Mapping[str, Any]) -> Quantity:
@@ -197,8 +213,8 @@ def _of(metrics: Mapping[str, Any], name: str, key: str) -> Any:
     return table.get(key) if isinstance(table, Mapping) else None
 
 
-def _gain(metrics: Mapping[str, Any], name: str) -> tuple[float, float, float] | None:
-    interval = _of(metrics, f"ensemble_minus{SINGLE}", name)
+def _gain(metrics: Mapping[str, Any], name: str, how: str) -> tuple[float, float, float] | None:
+    interval = _of(metrics, f"ensemble_minus{SINGLE}{how}", name)
     ends = [_of({"interval": interval}, "interval", end) for end in ("estimate", "low", "high")]
     estimate, low, high = (_finite(end) for end in ends)
     return None if estimate is None or low is None or high is None else (estimate, low, high)

@@ -85,6 +85,7 @@ def context_of(
             {"palette": viewer.palette(classes), "cases": {one.anchor: _viewable(one) for one in shown}}
         ),
         "facts": facts_of(results, settings),
+        "with_temperature": any(tile.calibrated for tile in tiles),
         "max_panels": settings.max_panels,
     }
 
@@ -115,7 +116,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals["static"] = _static
-    environment.filters |= {"figure": _figure_of, "signed": _signed}
+    environment.filters |= {"figure": _figure_of, "interval": _interval}
     return environment
 
 
@@ -130,8 +131,10 @@ def _figure_of(value: float | None, digits: int = 3) -> str:
     return (f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.1f}").replace("-", "−")
 
 
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
+def _interval(gain: tuple[float, float, float], digits: int) -> str:
+    """Write a difference and the ends of its interval, with their signs."""
+    estimate, low, high = (f"{value:+.{digits}f}".replace("-", "−") for value in gain)
+    return f"{estimate} (95 %: {low} to {high})"
 
 
 def _json(content: Any) -> Markup:
