@@ -13,6 +13,7 @@ SEGMENTATION = "segmentation.nii.gz"
 ENTROPY = "entropy.nii.gz"
 MUTUAL_INFORMATION = "mutual_information.nii.gz"
 MEAN_PROBS = "mean_probs.npz"
+MEMBER_LABELS = "member_labels.npz"
 DONE = "case.json"
 
 _FORMAT = 1
@@ -33,7 +34,7 @@ def class_entropy_name(index: int, region_order: tuple[int, ...] | None = None) 
 def clear(folder: Path) -> None:
     """Make room for a case: remove what an earlier attempt left, its mark of being whole first."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (DONE, SEGMENTATION, ENTROPY, MUTUAL_INFORMATION, MEAN_PROBS):
+    for name in (DONE, SEGMENTATION, ENTROPY, MUTUAL_INFORMATION, MEAN_PROBS, MEMBER_LABELS):
         (folder / name).unlink(missing_ok=True)
     for of_class in folder.glob(_CLASS_ENTROPIES):
         of_class.unlink()

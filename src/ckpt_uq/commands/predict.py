@@ -102,6 +102,14 @@ def predict(
         bool,
         typer.Option("--save-probs", help="Write mean_probs.npz too, which evaluate needs for calibration."),
     ] = False,
+    save_members: Annotated[
+        bool,
+        typer.Option(
+            "--save-members",
+            help="Write member_labels.npz too, and scores of how much the members disagree (pairwise Dice, "
+            "volume).",
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make finished cases again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -137,6 +145,7 @@ def predict(
             steps=steps,
             device=device,
             save_probs=save_probs,
+            save_members=save_members,
             overwrite=overwrite,
             progress=bar.show,
         )

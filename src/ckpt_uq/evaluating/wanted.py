@@ -19,19 +19,10 @@ from ckpt_uq.evaluating.opened import Regions
 GROUPS = ("calibration", "failure", "surface", "voxels", "scores", "kits")
 """What can be asked for; 'all' is all of them but 'kits', which is for the labels of KiTS alone."""
 
-EVERY_COLUMN = tuple(
-    start
-    for measure in (
-        CalibrationMeasure,
-        KitsMeasure,
-        RatersMeasure,
-        ScoresMeasure,
-        SurfaceMeasure,
-        VoxelMeasure,
-    )
-    for start in measure.columns
-)
-"""How the names of the columns begin that measures fill."""
+_OF_LABELS = (CalibrationMeasure, KitsMeasure, RatersMeasure, SurfaceMeasure, VoxelMeasure)
+
+EVERY_COLUMN = tuple(start for measure in _OF_LABELS for start in measure.columns)
+"""How the names of columns begin that depend on the labels; scores of a prediction do not."""
 
 
 @dataclass(frozen=True)

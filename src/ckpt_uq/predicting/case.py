@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ckpt_uq.case_folder import ENTROPY, MEAN_PROBS, MUTUAL_INFORMATION, SEGMENTATION, clear
+from ckpt_uq.case_folder import (
+    ENTROPY,
+    MEAN_PROBS,
+    MEMBER_LABELS,
+    MUTUAL_INFORMATION,
+    SEGMENTATION,
+    clear,
+)
 from ckpt_uq.combining.scores import CaseSums
 from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.errors import CkptUQError, MemberError
@@ -18,6 +25,7 @@ from ckpt_uq.io.probabilities_writer import probabilities_writer
 from ckpt_uq.io.volume import Volume, read_volume
 from ckpt_uq.members.source import MemberSource
 from ckpt_uq.moments import Outputs, Transform
+from ckpt_uq.predicting.members_say import member_scores, write_member_labels
 from ckpt_uq.predicting.steps import Steps
 from ckpt_uq.prediction import Prediction
 
@@ -39,6 +47,8 @@ class Predictor:
     on_members, on_mean : callable, optional
         Maps logits (C, z, y, x) to calibrated ones: of each member before they are averaged, or of their
         mean probability.
+    labels : bool
+        Keep what each member says, one byte a voxel and member.
     """
 
     members: MemberSource
@@ -47,6 +57,7 @@ class Predictor:
     region_order: tuple[int, ...] | None = None
     on_members: Transform | None = None
     on_mean: Transform | None = None
+    labels: bool = False
 
     def predict(self, volume: Volume, progress: Callable[[float], None]) -> Prediction:
         """Predict a volume, on its own grid; NumPy arrays.
@@ -70,6 +81,7 @@ class Predictor:
             outputs=self.outputs,
             region_order=self.region_order,
             inferer=self.steps.inferer_for(volume, one_more),
+            labels=self.labels,
         )
         image = self.steps.image_of(volume)
         try:
@@ -107,7 +119,7 @@ def predict_case(
     """
     volume = read_volume(image)
     prediction = predictor.predict(volume, progress)
-    information = prediction.mutual_information
+    information, members = prediction.mutual_information, prediction
     if predictor.on_mean is not None:
         prediction = prediction.recalibrated(predictor.on_mean)
     clear(folder)
@@ -122,9 +134,12 @@ def predict_case(
         probs = prediction.mean_prob
         with probabilities_writer(folder / MEAN_PROBS, probs.shape) as write:
             write(probs)
+    if predictor.labels:
+        write_member_labels(folder / MEMBER_LABELS, members)
     sums = CaseSums(prediction.n_classes, volume.geometry.axial_axis, prediction.region_order)
     sums.update(prediction, information)
-    return asdict(sums.result())
+    content = asdict(sums.result())
+    return content | {"scores": content["scores"] | (member_scores(members) if predictor.labels else {})}
 
 
 def _stored(data: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 
-from ckpt_uq.case_folder import MEAN_PROBS
+from ckpt_uq.case_folder import MEAN_PROBS, MEMBER_LABELS
 from ckpt_uq.cohort import CohortOutcome, Progress, run_cohort
 from ckpt_uq.manifest import read_run
 from ckpt_uq.members.checkpoints import CheckpointMembers
@@ -85,6 +85,7 @@ def predict_cohort(
     steps: Steps | None = None,
     device: str | None = None,
     save_probs: bool = False,
+    save_members: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda case, done, n_cases: None,
     started: Callable[[int], None] = lambda n_members: None,
@@ -107,6 +108,8 @@ def predict_cohort(
         Where to compute; where the model is by default.
     save_probs : bool
         Write the mean probabilities too, in half precision.
+    save_members : bool
+        Write each member's labels too, and score how much they disagree.
     overwrite : bool
         Make finished cases again.
     progress : callable
@@ -137,6 +140,7 @@ def predict_cohort(
         order,
         on_members=transform if settings.transform_at == "members" else None,
         on_mean=transform if settings.transform_at == "mean" else None,
+        labels=save_members,
     )
     common = settings.plain()
 
@@ -147,7 +151,7 @@ def predict_cohort(
         {name: {"image": str(path.resolve()), **common} for name, path in images.items()},
         out,
         make,
-        needs=[MEAN_PROBS] if save_probs else [],
+        needs=[*([MEAN_PROBS] if save_probs else []), *([MEMBER_LABELS] if save_members else [])],
         overwrite=overwrite,
         progress=progress,
     )

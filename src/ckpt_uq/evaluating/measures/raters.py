@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from ckpt_uq.case_folder import MEMBER_LABELS
 from ckpt_uq.errors import ArgumentError, DataError
 from ckpt_uq.evaluating.measures.measure import Table, means
 from ckpt_uq.evaluating.opened import OpenCase, Regions
@@ -27,7 +28,7 @@ class CaseRaters:
         bits = case.entropy()
         roi = case.scope("dilated_roi", regions)
         n_classes = max(case.n_classes, int(raters.max()) + 1)
-        samples = case.segmentation[None]
+        samples = read_samples(case)
         self.numbers = {"rater_ged": ged(samples, raters, n_classes)}
         self.numbers["rater_dmax"] = dmax(samples, raters, n_classes)
         if bits is not None:
@@ -52,8 +53,8 @@ class RatersMeasure:
     key = "raters"
     columns: tuple[str, ...] = ("rater_",)
     what = (
-        "Means over the cases that have raters. GED and Dmax are of the one segmentation: folders keep no "
-        "samples."
+        "Means over the cases that have raters. GED and Dmax are of the members' label maps where they were "
+        "kept (predict --save-members), else of the one segmentation."
     )
 
     def __init__(self, folder: str | Path, regions: Regions) -> None:
@@ -80,6 +81,18 @@ class RatersMeasure:
     def table(self) -> Table:
         """One row."""
         return {"mean over cases": means(self._cases)} if self._cases else {}
+
+
+def read_samples(case: OpenCase) -> Array:
+    """What the members say, if their labels were kept, or else the one segmentation; (M, z, y, x).
+
+    Raises
+    ------
+    DataError
+        The members' labels cannot be read, or lie on another grid.
+    """
+    path = case.folder / MEMBER_LABELS
+    return read_raters(path, case.truth.shape) if path.is_file() else case.segmentation[None]
 
 
 def read_raters(path: Path, grid: tuple[int, ...]) -> Array:

@@ -14,7 +14,7 @@ from ckpt_uq.evaluating.opened import OpenCase
 from ckpt_uq.prediction import Prediction
 
 NEED_MEMBERS = ("pairwise_dice", "volume_spread")
-"""Scores of what each member said, which no folder keeps."""
+"""Scores of what each member said, which predict --save-members computes."""
 
 PREFIX = "score_"
 
@@ -54,7 +54,7 @@ class ScoresMeasure:
     columns: tuple[str, ...] = (PREFIX,)
     what = (
         "Means over cases, with each score's default settings and the image's spacing. Scores of what the "
-        f"members said ({', '.join(NEED_MEMBERS)}) are not among them: their labels are not kept."
+        f"members said ({', '.join(NEED_MEMBERS)}) come from predict --save-members."
     )
 
     def __init__(self) -> None:
