@@ -140,11 +140,18 @@ def test_what_is_wrong_with_a_case_is_said_here_and_on_the_page(everything, faul
     assert "1 case could not be shown." in (everything / "report.html").read_text()
 
 
-@pytest.mark.parametrize("out", ["/proc/self/page.html", "{folder}/cases", "{folder}/scores.csv/page.html"])
-def test_a_place_that_cannot_be_written_to_is_one_message(everything: Path, out: str) -> None:
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("/proc/self/page.html", "error: "),
+        ("{folder}/cases", "error: path must be a file in a folder that exists"),
+        ("{folder}/scores.csv/page.html", "error: path must be a file in a folder that exists"),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_one_message(everything: Path, out: str, message: str) -> None:
     done = here("report", everything, "-o", out.format(folder=everything))
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert done.stderr.splitlines()[-1].startswith(message)
     assert "Traceback" not in done.stderr
 
 
