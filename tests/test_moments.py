@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ckpt_uq import decomposition, moments
 from ckpt_uq.errors import ArgumentError, MemberError
+from ckpt_uq.kernels import blocks
 from reference.moments import ensemble, member_labels, member_probs
 
 OUTPUTS = st.sampled_from(["logits", "probs", "regions"])
@@ -107,6 +108,112 @@ def test_members_that_are_sure_and_disagree_have_one_bit_of_information():
     assert decomposition.total_entropy(m).item() == 1.0
     assert decomposition.expected_entropy(m).item() == 0.0
     assert decomposition.mutual_information(m).item() == 1.0
+
+
+def by_torch(monkeypatch):
+    monkeypatch.setattr(moments, "_fits_kernel", lambda m, outputs: False)
+
+
+def outputs_of(outputs, shape, seed, scale=4.0):
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * scale
+    return values.softmax(0) if outputs == "probs" else values
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("layout", ["plain", "strided", "classes last"])
+@pytest.mark.parametrize("outputs", ["logits", "probs", "regions"])
+def test_compiled_loops_agree_with_torch(outputs, layout, dtype, monkeypatch):
+    kernel, reference = (
+        moments.init(5, (3, 30, 40), outputs=outputs, variance=True, labels=True) for _ in "ab"
+    )
+    members = [outputs_of(outputs, (5, 3, 30, 40), seed).to(dtype) for seed in range(3)]
+    if layout == "strided":
+        members = [torch.stack([v, v], dim=-1)[..., 0] for v in members]
+    elif layout == "classes last":
+        members = [v.movedim(0, -1).contiguous().movedim(-1, 0) for v in members]
+    for i, member in enumerate(members):
+        moments.update(kernel, member, weight=i + 0.5)
+    by_torch(monkeypatch)
+    for i, member in enumerate(members):
+        moments.update(reference, member, weight=i + 0.5)
+    close(kernel.mean_prob, reference.mean_prob.numpy(), atol=5e-7)
+    close(kernel.mean_entropy, reference.mean_entropy.numpy(), atol=2e-6)
+    close(kernel.scatter, reference.scatter.numpy(), atol=2e-6)
+    assert all(torch.equal(a, b) for a, b in zip(kernel.labels, reference.labels, strict=True))
+    close(torch.stack(kernel.faults), torch.stack(reference.faults).numpy(), atol=1e-6)
+    assert (kernel.total_weight, kernel.n_members) == (reference.total_weight, reference.n_members)
+    assert torch.equal(kernel.softmaxed, reference.softmaxed)
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 1e-45, -1e-45, 88.0, -200.0, 3e38, -3e38, math.inf, -math.inf, math.nan]
+
+
+@pytest.mark.parametrize("outputs", ["logits", "probs", "regions"])
+@pytest.mark.parametrize("value", SPECIAL)
+def test_special_numbers_as_torch_sees_them(outputs, value, monkeypatch):
+    member = torch.tensor([[0.25, 0.5], [0.75, 0.5]])
+    member[0, 1] = value
+    kernel, reference = (moments.init(2, (2,), outputs=outputs) for _ in "ab")
+    moments.update(kernel, member)
+    by_torch(monkeypatch)
+    moments.update(reference, member)
+    torch.testing.assert_close(torch.stack(kernel.faults), torch.stack(reference.faults), equal_nan=True)
+    if not reference.faults[0].isnan():
+        torch.testing.assert_close(kernel.mean_prob, reference.mean_prob)
+        torch.testing.assert_close(kernel.mean_entropy, reference.mean_entropy, atol=1e-6, rtol=1e-6)
+    assert torch.equal(kernel.softmaxed, reference.softmaxed)
+
+
+@pytest.mark.parametrize("outputs", ["logits", "probs"])
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 7, 128])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0])
+def test_compiled_loops_are_near_the_truth(outputs, n_classes, scale):
+    member = outputs_of(outputs, (n_classes, 2000), n_classes, scale)
+    m = moments.init(n_classes, (2000,), outputs=outputs)
+    moments.update(m, member)
+    exact = member.double() if outputs == "probs" else member.double().softmax(0)
+    close(m.mean_prob, exact.numpy(), atol=3e-7)
+    bits = torch.special.entr(exact).sum(0).numpy() / math.log(2)
+    close(m.mean_entropy, bits, atol=2e-6 if n_classes < 10 else 5e-6)
+
+
+@pytest.mark.parametrize("outputs", ["logits", "probs", "regions"])
+def test_many_at_once_are_as_one_after_the_other(outputs, monkeypatch):
+    members = [outputs_of(outputs, (3, 40_000), seed) for seed in range(4)]
+    weights = [1.0, 2.0, 0.5, 4.0]
+    in_turn = moments.init(3, (40_000,), outputs=outputs, variance=True, labels=True)
+    for member, weight in zip(members, weights, strict=True):
+        moments.update(in_turn, member, weight=weight)
+    for fits in (True, False):
+        if not fits:
+            by_torch(monkeypatch)
+        at_once = moments.init(3, (40_000,), outputs=outputs, variance=True, labels=True)
+        moments.update_many(at_once, members[:1], weights=weights[:1])
+        moments.update_many(at_once, members[1:], weights=weights[1:])
+        for name in ("mean_prob", "mean_entropy", "scatter"):
+            close(getattr(at_once, name), getattr(in_turn, name).numpy(), atol=0 if fits else 2e-6)
+        assert len(at_once.labels) == len(at_once.faults) == at_once.n_members == 4
+        assert at_once.total_weight == in_turn.total_weight
+
+
+def test_many_at_once_need_as_many_weights():
+    m = moments.init(2, (4,))
+    with pytest.raises(ArgumentError, match="weights must be one for each of 2 outputs, got 1"):
+        moments.update_many(m, [torch.zeros(2, 4)] * 2, weights=[1.0])
+    moments.update_many(m, [])
+    assert m.n_members == 0
+
+
+def test_threads_do_not_show(monkeypatch):
+    members = [outputs_of("logits", (4, 7, 200, 110), seed) for seed in range(2)]
+    results = set()
+    for count in (1, 2, 5):
+        monkeypatch.setattr(blocks, "_pool", None)
+        monkeypatch.setattr(blocks, "thread_count", lambda count=count: count)
+        m = moments.init(4, (7, 200, 110))
+        moments.update_many(m, members)
+        results.add(m.mean_prob.numpy().tobytes() + m.mean_entropy.numpy().tobytes())
+    assert len(results) == 1
 
 
 def test_a_single_member_has_no_disagreement():

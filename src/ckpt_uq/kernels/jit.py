@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -27,21 +27,25 @@ def jit(loop: Loop) -> Loop:
     """
     loop.__qualname__ = f"{loop.__qualname__}_{_DIGEST}"
     try:
-        compiled = numba.njit(nogil=True, cache=True, fastmath=_FAST)(loop)
+        compiled = numba.njit(cache=True, **_OPTIONS)(loop)
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
-        return cast(Loop, numba.njit(nogil=True, fastmath=_FAST)(loop))
+        return cast(Loop, numba.njit(**_OPTIONS)(loop))
     _name_files_of_this_process(compiled)
     return cast(Loop, compiled)
 
 
 def inline(step: Loop) -> Loop:
     """Compile a step as part of every loop that takes it, without the cost of a call."""
-    return cast(Loop, numba.njit(fastmath=_FAST, forceinline=True)(step))
+    return cast(Loop, numba.njit(forceinline=True, **_OPTIONS)(step))
 
 
-_FAST = {"contract"}
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "fastmath": {"contract"},
+    "error_model": "numpy",  # x / 0 is a number: a loop that may raise an exception is no vector loop
+}
 
 
 def _digest_of_sources() -> str:

@@ -35,7 +35,10 @@ class Piece(NamedTuple):
 
 
 def pieces(rows: Array, start: int, stop: int, dtype: Any = np.float32) -> Iterator[Piece]:
-    """View or copy rows ``start`` to ``stop`` of what :func:`~ckpt_uq.kernels.blocks.as_rows` returned."""
+    """View or copy rows ``start`` to ``stop`` of what :func:`~ckpt_uq.kernels.blocks.as_rows` returned.
+
+    A dtype of uint16 means the bits of bfloat16, for which NumPy has no name.
+    """
     if rows.ndim == 2 and rows.flags.c_contiguous and rows.dtype == dtype and rows.dtype.isnative:
         yield Piece(rows, start, stop, start, stop)
         return
@@ -49,6 +52,10 @@ def pieces(rows: Array, start: int, stop: int, dtype: Any = np.float32) -> Itera
 
 
 def _converted(rows: Array, dtype: Any) -> Array:
+    if rows.dtype == np.uint16:
+        words = np.ascontiguousarray(rows).astype(np.uint32)
+        words <<= 16  # bfloat16 is the upper half of float32
+        return words.view(np.float32).reshape(len(rows), -1)
     if rows.dtype != np.float16 or dtype != np.float32 or not rows.dtype.isnative:
         return np.ascontiguousarray(rows, dtype).reshape(len(rows), -1)
     halves = np.ascontiguousarray(rows).view(np.uint16).reshape(-1)

@@ -1,0 +1,306 @@
+"""Fold members into running means: softmax, entropy and means in one pass, a chunk at a time.
+
+Single precision. Nothing the size of the grid is made, and a chunk's means stay in cache while member after
+member is folded into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ckpt_uq.kernels.bits import bits_float, float_bits
+from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
+from ckpt_uq.kernels.entropy import sum_over_classes
+from ckpt_uq.kernels.exp2 import LOWEST, exp2
+from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.log2 import SCALE, scaled_log2
+from ckpt_uq.kernels.planes import CHUNK, pieces
+from ckpt_uq.kernels.ranges import LEAST, MOST
+
+Array = np.ndarray[Any, Any]
+Outputs = Literal["logits", "probs", "regions"]
+
+_TURN_VOXELS = 1 << 14  # folded in of one member before the next member's turn
+
+
+class Means(NamedTuple):
+    """What is changed; float32 without gaps, N voxels."""
+
+    prob: Array
+    """Shape (C, N)."""
+    entropy: Array
+    """Shape (N,), bits."""
+    scatter: Array
+    """Shape (C, N), or (C, 0) if it is not kept."""
+
+
+class Member(NamedTuple):
+    """One that is folded in."""
+
+    values: Array
+    """Shape (C, *S): floating point, or uint16 with the bits of bfloat16."""
+    share: float
+    """Its weight over that of all so far and itself."""
+    spread: float
+    """What its squared distance from the mean counts in the scatter."""
+    labels: Array
+    """Gets what it says, uint8, shape (N,); or nothing, shape (0,)."""
+    look: bool
+    """Whether to look at the sums of its values, even if they are logits."""
+
+
+class Seen(NamedTuple):
+    """What a member's values were like, NaN where they were not finite."""
+
+    fault: float
+    """How far the sums of probabilities were from 1; NaN if anything was no prediction."""
+    lowest_sum: float
+    """Of the values as they came, if they were looked at."""
+    highest_sum: float
+    negative: bool
+    """Whether a value was below 0."""
+
+
+def fold(means: Means, members: Sequence[Member], outputs: Outputs) -> list[Seen]:
+    """Fold members of one grid into the means, in their order, and say what was seen of each."""
+    rows = [as_rows(member.values)[0] for member in members]
+    width = row_voxels(rows[0])
+    turn = max(1, _TURN_VOXELS // max(1, width))
+    kind = {"logits": 0, "probs": 1, "regions": 2}[outputs]
+
+    def fold_block(start: int, stop: int) -> list[Seen]:
+        seen = [_NOTHING] * len(members)
+        for first in range(start, stop, turn if len(members) > 1 else stop - start):
+            last = min(first + turn, stop) if len(members) > 1 else stop
+            for i, (member, values) in enumerate(zip(members, rows, strict=True)):
+                for piece in pieces(values, first, last):
+                    here = slice(piece.first * width, piece.last * width)
+                    found = _fold(
+                        piece.planes,
+                        piece.start,
+                        here.start,
+                        here.stop,
+                        kind,
+                        np.float32(member.share),
+                        np.float32(member.spread),
+                        member.labels,
+                        member.look,
+                        *means,
+                    )
+                    seen[i] = _both(seen[i], Seen(*found))
+        return seen
+
+    total = [_NOTHING] * len(members)
+    for block in map_blocks(fold_block, rows[0].shape[1], width):
+        total = [_both(one, other) for one, other in zip(total, block, strict=True)]
+    return total
+
+
+_NOTHING = Seen(0.0, np.inf, -np.inf, False)
+
+
+def _both(one: Seen, other: Seen) -> Seen:
+    return Seen(
+        float(np.maximum(one.fault, other.fault)),  # NaN if either is
+        float(np.minimum(one.lowest_sum, other.lowest_sum)),
+        float(np.maximum(one.highest_sum, other.highest_sum)),
+        one.negative or other.negative,
+    )
+
+
+_LOGITS, _PROBS, _REGIONS = 0, 1, 2
+_LOG2_E = np.float32(np.log2(np.e))
+_TO_BITS = np.float32(1 / SCALE)
+_INFINITE = np.float32(np.inf).view(np.int32)
+_MINUS_ZERO = np.int32(-(2**31))
+_MAGNITUDE = np.int32(2**31 - 1)
+
+
+@jit
+def _fold(
+    x: Array,
+    start: int,
+    first: int,
+    stop: int,
+    kind: int,
+    share: np.float32,
+    spread: np.float32,
+    labels: Array,
+    look: bool,
+    mean_prob: Array,
+    mean_entropy: Array,
+    scatter: Array,
+) -> Any:
+    n_classes = len(x)
+    p = np.empty((n_classes, CHUNK), np.float32)
+    top, mass, bits = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
+    said = np.empty(CHUNK, np.uint8)
+    low_sum, high_sum, negative, finite = MOST, LEAST, False, True
+    for a in range(first, stop, CHUNK):
+        n = min(CHUNK, stop - a)
+        at = start + a - first
+        for i in range(n):
+            mass[i], bits[i] = np.float32(0), np.float32(0)
+        if look or kind == _PROBS:
+            for k in range(n_classes):
+                negative |= _add_up(x[k, at : at + n], mass[:n])
+            low, high = _range(mass[:n])
+            low_sum, high_sum = min(low_sum, low), max(high_sum, high)
+        if kind == _LOGITS:
+            _softmax(x, at, top[:n], mass[:n], bits[:n], p)
+            source, begin = p, 0
+        elif kind == _PROBS:
+            sum_over_classes(x, at, bits[:n], mass[:n])
+            for i in range(n):
+                bits[i] = -bits[i] * _TO_BITS
+            source, begin = x, at
+        else:
+            for k in range(n_classes):
+                _sigmoid(x[k, at : at + n], p[k, :n], bits[:n])
+            source, begin = p, 0
+        finite &= _all_finite(bits[:n])
+        scaled = len(labels) > 0 or scatter.shape[1] > 0
+        if kind == _LOGITS and scaled:
+            for k in range(n_classes):
+                _scale(p[k, :n], top[:n])
+        if len(labels):
+            _say(source, begin, kind == _REGIONS, top[:n], said[:n])
+            labels[a : a + n] = said[:n]
+        for k in range(n_classes):
+            q, mean = source[k, begin : begin + n], mean_prob[k, a : a + n]
+            if scatter.shape[1]:
+                _spread(q, mean, spread, scatter[k, a : a + n])
+            if kind == _LOGITS and not scaled:
+                _move_scaled(q, top[:n], share, mean)
+            else:
+                _move(q, share, mean)
+        _move(bits[:n], share, mean_entropy[a : a + n])
+    lowest, highest = np.float64(bits_float(low_sum)), np.float64(bits_float(high_sum))
+    fault = max(highest - 1.0, 1.0 - lowest) if kind == _PROBS else 0.0
+    good = finite and not (kind == _PROBS and negative)
+    return (fault if good else np.nan), lowest, highest, negative
+
+
+@jit
+def _add_up(x: Array, mass: Array) -> Any:
+    """Add to the sums; whether a value is below 0."""
+    below = np.int32(0)
+    for i in range(len(mass)):
+        mass[i] += x[i]
+        value = float_bits(x[i])
+        below = np.int32(below | (value if value != _MINUS_ZERO else np.int32(0)))
+    return below < 0
+
+
+@jit
+def _range(mass: Array) -> tuple[np.int32, np.int32]:
+    low, high = MOST, LEAST
+    for i in range(len(mass)):
+        low, high = min(low, float_bits(mass[i])), max(high, float_bits(mass[i]))
+    return low, high
+
+
+@jit
+def _all_finite(values: Array) -> Any:
+    high = np.int32(0)
+    for i in range(len(values)):
+        high = max(high, np.int32(float_bits(values[i]) & _MAGNITUDE))
+    return high < _INFINITE
+
+
+@jit
+def _softmax(x: Array, at: int, top: Array, mass: Array, bits: Array, p: Array) -> None:
+    """Probabilities into ``p``, still to be multiplied by what ``top`` gets, and their entropy into ``bits``.
+
+    The entropy is log2 of the mass, less the mean exponent: one logarithm, whatever the number of classes.
+    """
+    n = len(top)
+    for i in range(n):
+        top[i], mass[i] = x[0, at + i], np.float32(0)
+    for k in range(1, len(x)):
+        _raise(x[k, at : at + n], top)
+    for k in range(len(x)):
+        _exponentiate(x[k, at : at + n], top, p[k, :n], mass, bits)
+    for i in range(n):
+        top[i] = np.float32(1) / mass[i]
+        surprise = scaled_log2(mass[i]) * _TO_BITS - bits[i] * top[i]
+        bits[i] = np.float32(0) if surprise < np.float32(0) else surprise
+
+
+@jit
+def _raise(x: Array, top: Array) -> None:
+    for i in range(len(top)):
+        top[i] = x[i] if x[i] > top[i] else top[i]
+
+
+@jit
+def _exponentiate(x: Array, top: Array, power: Array, mass: Array, bits: Array) -> None:
+    for i in range(len(top)):
+        y = (x[i] - top[i]) * _LOG2_E
+        kept = LOWEST if y < LOWEST else y
+        power[i] = np.float32(0) if y < LOWEST else exp2(kept)
+        mass[i] += power[i]
+        bits[i] += power[i] * kept
+
+
+@jit
+def _scale(p: Array, by: Array) -> None:
+    for i in range(len(p)):
+        p[i] *= by[i]
+
+
+@jit
+def _sigmoid(x: Array, p: Array, bits: Array) -> None:
+    """Probability into ``p``, its binary entropy added to ``bits``."""
+    for i in range(len(p)):
+        y = (-x[i] if x[i] < np.float32(0) else x[i]) * _LOG2_E
+        kept = -LOWEST if y > -LOWEST else y
+        power = np.float32(0) if y > -LOWEST else exp2(-kept)
+        likelier = np.float32(1) / (np.float32(1) + power)
+        p[i] = power * likelier if x[i] < np.float32(0) else likelier
+        bits[i] += scaled_log2(np.float32(1) + power) * _TO_BITS + kept * (power * likelier)
+
+
+@jit
+def _say(p: Array, at: int, regions: bool, best: Array, said: Array) -> None:
+    """The likeliest class, the first on a tie; or a bit for every region that is likelier than not."""
+    n = len(said)
+    for i in range(n):
+        best[i], said[i] = np.float32(-1), np.uint8(0)
+    for k in range(len(p)):
+        _vote(p[k, at : at + n], np.uint8(k), regions, best, said)
+
+
+@jit
+def _vote(p: Array, k: np.uint8, regions: bool, best: Array, said: Array) -> None:
+    if regions:
+        bit = np.uint8(1 << k)
+        for i in range(len(p)):
+            said[i] = np.uint8(said[i] | (bit if p[i] > np.float32(0.5) else np.uint8(0)))
+        return
+    for i in range(len(p)):
+        said[i] = k if p[i] > best[i] else said[i]
+        best[i] = p[i] if p[i] > best[i] else best[i]
+
+
+@jit
+def _spread(p: Array, mean: Array, spread: np.float32, scatter: Array) -> None:
+    for i in range(len(p)):
+        away = p[i] - mean[i]
+        scatter[i] += spread * (away * away)  # Welford (1962), weighted by West (1979)
+
+
+@jit
+def _move_scaled(values: Array, by: Array, share: np.float32, mean: Array) -> None:
+    for i in range(len(values)):
+        mean[i] += share * (values[i] * by[i] - mean[i])
+
+
+@jit
+def _move(values: Array, share: np.float32, mean: Array) -> None:
+    """Move the mean towards the values, all the way for a share of 1."""
+    for i in range(len(values)):
+        mean[i] += share * (values[i] - mean[i])
