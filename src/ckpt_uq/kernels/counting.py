@@ -35,3 +35,10 @@ def contour_sizes(mask: Any, element: Any) -> Any:
 
         return on_device_counts.contour_sizes(mask, element)
     return contour.contour_sizes(mask, element)
+
+
+def threshold_contours(plane: Any, element: Any) -> Any:
+    """Count contours of what exceeds 1/2; see :func:`ckpt_uq.kernels.contour.threshold_contours`."""
+    if is_tensor(plane):
+        return contour_sizes(plane > 0.5, element)
+    return contour.threshold_contours(plane, element)

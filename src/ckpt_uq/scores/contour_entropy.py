@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.kernels.counting import contour_sizes
+from ckpt_uq.kernels.counting import contour_sizes, threshold_contours
 from ckpt_uq.scores._mask import MaskBy, mask_where_it_lies, require_class
 from ckpt_uq.scores._slices import checked_element, checked_slice_axis, slices_first, sum_of_slices
 
@@ -148,10 +148,14 @@ def contour_terms(
     axis = checked_slice_axis(prediction.grid, slice_axis, ndim)
     shape = checked_element(element, ndim)
     bits = prediction.predictive_entropy if entropy == "all" else prediction.class_entropy[class_index]
-    foreground = slices_first(mask_where_it_lies(prediction, class_index, mask), axis)
+    step = shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)
+    if mask == "threshold":
+        sizes = threshold_contours(slices_first(prediction.mean_prob[class_index], axis), step)
+    else:
+        sizes = contour_sizes(slices_first(mask_where_it_lies(prediction, class_index, mask), axis), step)
     return ContourTerms(
         entropy_bits=sum_of_slices(slices_first(bits, axis)),
-        contour_voxels=contour_sizes(foreground, shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)),
+        contour_voxels=sizes,
         settings={
             "entropy": entropy,
             "mask": mask,
