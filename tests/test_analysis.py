@@ -169,7 +169,7 @@ TRUTH = np.zeros((3, 4), np.uint8)
         ({"labels": TRUTH + 2}, r"labels must lie in \[0, 2\), got labels in \[2, 2\]"),
         ({"labels": TRUTH, "mask": TRUTH}, "mask must be boolean"),
         ({"mask": TRUTH > 0}, "mask and ignore_label choose among labels"),
-        ({"labels": TRUTH, "n_bins": 0}, "n_bins must be >= 1"),
+        ({"labels": TRUTH, "n_bins": 0}, "n_bins must be an integer >= 1"),
         ({"out": (np.empty((3, 4), np.float64), TRUTH.copy())}, "out must be float32"),
         ({"out": (np.empty((3, 4), np.float32), TRUTH.astype(int))}, "the segmentation, must be uint8"),
     ],
