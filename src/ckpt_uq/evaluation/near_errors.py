@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.ndimage import find_objects
 
 from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
@@ -90,6 +91,8 @@ def near_errors(
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise ArgumentError(f"tolerance must be a distance in mm >= 0, got {tolerance}")
     unsure, steps = values >= threshold, as_spacing(spacing, values.ndim)
+    for box in find_objects((unsure | wrong).astype(np.uint8)):  # nothing lies beyond
+        unsure, wrong = unsure[box], wrong[box]
     return NearErrors(
         _share_near(unsure, wrong, tolerance, steps), _share_near(wrong, unsure, tolerance, steps)
     )
