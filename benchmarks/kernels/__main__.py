@@ -28,7 +28,7 @@ SCALED = {"entropy": "ckpt_uq, out=", "calibration": "ckpt_uq", "analysis": "ckp
 
 ONCE = 2**24
 """Voxels that are made; more are copies."""
-MOMENTS, STACKED = "ckpt_uq.moments", "torch, stacked"
+MOMENTS, STACKED = "ckpt_uq, update_many", "torch, stacked"
 
 
 class Size:
@@ -43,9 +43,9 @@ class Size:
         self.budget = 1.0 if quick else 3.0
         powers = range(16, 19) if quick else range(20, 29 if full else 27, 2)
         self.voxels = [2**power for power in powers]
-        self.classes = [2, 4, 8] if quick else [2, 4, 8, 16, 32, 64, 128]
+        self.classes = [2, 4, 8] if quick else [2, 4, 8, 32, 128]
         self.class_numbers = 2**20 if quick else 2**26  # C times voxels
-        self.members = [1, 2, 4] if quick else [1, 2, 4, 8, 16, 32]
+        self.members = [1, 2, 4] if quick else [1, 4, 16, 32]
         self.member_grid = (4, 64, 64) if quick else (16, 256, 256)
         self.billion = 10**7 if quick else 10**9
 

@@ -114,18 +114,31 @@ def task_section(name: str, tasks: dict[str, Any]) -> str:
         if way == "floor":
             lines.append(["*floor*", *times, ratio, "", "", ""])
             continue
-        shown = f"**{way}**" if way.startswith("ckpt_uq") else way
+        shown = f"**{way}**" if is_ours(way) else way
         beside = f"{at_most['median_ms'] / most[ours]['median_ms']:.1f}"
         lines.append(
             [shown, *times, ratio, beside, f"{task['extra_mb'][way]:.0f}", scientific(at_most["difference"])]
         )
     grid = f"On {' x '.join(map(str, task['grid']))} voxels.\n\n" if "grid" in task else ""
-    return f"### {TITLES[name]}\n\n{grid}{table([head, *lines])}"
+    return f"### {TITLES[name]}\n\n{grid}{table([head, *lines])}\n{best_peer(most)}"
+
+
+def best_peer(ways: dict[str, Any]) -> str:
+    """How the fastest of the others compares."""
+    others = {way: value["median_ms"] for way, value in ways.items() if way != "floor" and not is_ours(way)}
+    best = min(others, key=lambda way: others[way])
+    ratio = others[best] / ways[first_of_ours(ways)]["median_ms"]
+    return f"The fastest of the others, {best}, takes {ratio:.1f} times as long as ours."
+
+
+def is_ours(way: str) -> bool:
+    """Whether a way is of this library."""
+    return way.startswith("ckpt_uq")
 
 
 def first_of_ours(ways: dict[str, Any]) -> str:
     """The way that targets are about."""
-    return next(way for way in ways if way.startswith("ckpt_uq"))
+    return next(way for way in ways if is_ours(way))
 
 
 def scaling_section(found: dict[str, Any]) -> str:
