@@ -293,6 +293,21 @@ def test_one_logit_is_a_binary_model():
     assert prediction.predictive_entropy[0] == 1.0
 
 
+def test_a_sigmoid_is_not_taken_twice():
+    logits = torch.linspace(-9, 9, 12).reshape(1, 3, 4)
+    once = CheckpointEnsemble([lambda x: x] * 2, outputs="regions").predict(logits)
+    twice = CheckpointEnsemble([torch.sigmoid] * 2, outputs="regions")
+    with pytest.raises(MemberError, match=r"between 0 and 1 where outputs='regions'.*output=torch\.logit"):
+        twice.predict(logits)
+    mended = CheckpointEnsemble([torch.sigmoid] * 2, outputs="regions", output=torch.logit).predict(logits)
+    torch.testing.assert_close(mended.mean_prob, once.mean_prob, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("logits", [torch.zeros(1, 2, 2), torch.linspace(0, 0.8, 4).reshape(1, 2, 2)])
+def test_small_logits_of_regions_are_logits(logits):
+    assert CheckpointEnsemble([lambda x: x], outputs="regions").predict(logits).segmentation.shape == (2, 2)
+
+
 @pytest.mark.parametrize(
     ("order", "outputs", "message"),
     [

@@ -40,7 +40,8 @@ class CheckpointEnsemble:
         passed in.
     outputs : {'logits', 'probs', 'regions'}
         What members return: logits over classes (softmax is taken), class probabilities, or logits of K
-        regions that may overlap (sigmoid is taken; one channel is a binary model).
+        regions that may overlap (sigmoid is taken; one channel is a binary model). For a model that ends in
+        a sigmoid itself, pass ``output=torch.logit``.
     output : callable, optional
         Picks the array out of what a member returns, when that is a dict, a tuple or a deep-supervision list.
     inferer : callable, optional

@@ -292,7 +292,13 @@ def verify(m: EnsembleMoments, names: Sequence[str]) -> None:
     MemberError
         Naming the member and what it returned.
     """
-    softmaxed, *faults = torch.stack([m.softmaxed.to(m.mean_prob.dtype), *m.faults]).tolist()
+    suspicions = [seen.to(m.mean_prob.dtype) for seen in (m.softmaxed, _squashed_twice(m))]
+    softmaxed, squashed, *faults = torch.stack([*suspicions, *m.faults]).tolist()
+    if squashed:
+        raise MemberError(
+            f"members {', '.join(names[:3])} returned values between 0 and 1 where outputs='regions' expects "
+            "logits; for a model that ends in a sigmoid pass output=torch.logit, or it would be taken twice"
+        )
     if softmaxed:
         raise MemberError(
             f"member {names[0]} returned probabilities (>= 0 and summing to 1 over the classes) where "
@@ -355,6 +361,17 @@ def _softmaxed(given: Tensor, beside: Tensor) -> Tensor:
         raw = given[:, start : start + _SLAB_VOXELS].to(beside)
         so_far &= (raw.amin() >= 0) & ((raw.sum(0) - 1).abs().amax() < TOLERANCE)
     return so_far
+
+
+def _squashed_twice(m: EnsembleMoments) -> Tensor:
+    """Whether the means of regions look like sigmoids of probabilities near 0 and 1, still on the device.
+
+    Those lie between 1/2 and 0.731, and fill that. Logits would have to be between 0 and 1 everywhere.
+    """
+    if m.outputs != "regions" or m.mean_prob.numel() == 0:
+        return torch.zeros((), dtype=torch.bool, device=m.mean_prob.device)
+    low, high = torch.aminmax(m.mean_prob)
+    return (low >= 0.5) & (high < 0.7311) & (high - low > 0.2)
 
 
 def _probabilities(values: Tensor, outputs: Outputs) -> Tensor:
