@@ -31,17 +31,10 @@ def run_figures(work: Work) -> list[Figure]:
             continue
         drawing = figures.run_figure(run, f"run-{index}")
         where = path.parent.relative_to(work.nnunet_results).as_posix()
-        shown.append(Figure(drawing, where, _run_caption(len(run.members)), wide=True))
+        shown.append(
+            Figure(drawing, where, Markup("The {} members are the dots.").format(len(run.members)), wide=True)
+        )
     return shown
-
-
-def _run_caption(n_members: int) -> Markup:
-    peaks = ", ".join(map(str, paper.PEAKS))
-    restarts = ", ".join(map(str, paper.RESTARTS))
-    return Markup(
-        "The {} members are the dots. The paper’s Fig. 2 marks the epochs {} as peaks, with restarts around "
-        "{}, and takes none around 200."
-    ).format(n_members, peaks, restarts)
 
 
 def scatter_figures(work: Work, measured: list[Measured]) -> list[Figure]:
