@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ckpt_uq as uq
+from ckpt_uq import analysis
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.kernels import analysis as kernel
 from ckpt_uq.kernels import blocks
 from ckpt_uq.prediction import Prediction
 from ckpt_uq.scores.contour_entropy import contour_terms
 from reference import bins as exact
-from reference.analysis import analysis
+from reference.analysis import analysis as naive
+from reference.contour import contour_sizes_scipy
 
 CONTOURS = st.sampled_from(["threshold", "argmax"])
 
@@ -53,7 +56,7 @@ def test_in_plane_as_the_naive_twin(volume, n_bins, contour, data):
     found = uq.analyze(probs, labels, n_bins=n_bins, contour=contour, slice_axis=axis, element=element)
     cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]]) if element is None else element
     inside = np.ones(labels.shape, bool)
-    close(found, analysis(probs, labels, inside, n_bins, contour, cross[None], axis), n_bins)
+    close(found, naive(probs, labels, inside, n_bins, contour, cross[None], axis), n_bins)
 
 
 @given(volumes(min_ndim=3), CONTOURS, st.integers(-3, 2))
@@ -67,7 +70,7 @@ def test_in_three_dimensions_as_the_naive_twin(volume, contour, axis):
     )
     cross = np.abs(np.indices((3, 3, 3)) - 1).sum(0) <= 1
     inside = mask & (labels != ignored)
-    close(found, analysis(probs, labels, inside, 15, contour, cross, axis), 15)
+    close(found, naive(probs, labels, inside, 15, contour, cross, axis), 15)
 
 
 @pytest.mark.parametrize("contour", ["threshold", "argmax"])
@@ -130,6 +133,48 @@ def test_threads_do_not_show(monkeypatch):
         )
         results.add(b"".join(a.tobytes() for a in (*arrays, found.bins.reliability().confidence)))
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("contour", ["threshold", "argmax"])
+@pytest.mark.parametrize("n_classes", [3, 11])
+def test_batches_of_slices_do_not_show(n_classes, contour, monkeypatch):
+    rng = np.random.default_rng(3)
+    shape = (13, 30, 40)
+    probs = np.moveaxis(rng.dirichlet([0.1] * n_classes, shape), -1, 0).astype(np.float32)
+    labels = rng.integers(0, n_classes, shape)
+    monkeypatch.setattr(analysis, "_maps", None)  # all of it is found in one pass
+    for element in (np.ones((3, 3, 3)), np.ones((4, 1, 2)), np.ones((7, 1, 1)), np.ones((1, 2, 1))):
+        whole = uq.analyze(probs, labels, ndim=3, contour=contour, element=element)
+        for size in (1, 3 * 30 * 40, 5 * 2 * 30 * 40):
+            monkeypatch.setattr(kernel, "_BATCH_BYTES", size)
+            found = uq.analyze(probs, labels, ndim=3, contour=contour, element=element)
+            np.testing.assert_array_equal(found.contour_voxels, whole.contour_voxels)
+            np.testing.assert_array_equal(found.entropy_bits, whole.entropy_bits)
+            np.testing.assert_array_equal(found.segmentation, whole.segmentation)
+            np.testing.assert_array_equal(found.confusion, whole.confusion)
+        monkeypatch.undo()
+        monkeypatch.setattr(analysis, "_maps", None)
+        expected = [contour_sizes_scipy(regions, element) for regions in _regions(probs, contour)]
+        np.testing.assert_array_equal(whole.contour_voxels, expected)
+
+
+def _regions(probs, contour):
+    return probs > 0.5 if contour == "threshold" else [probs.argmax(0) == k for k in range(len(probs))]
+
+
+def test_masks_and_ignored_labels_that_leave_a_chunk_half_full():
+    rng = np.random.default_rng(4)
+    probs = np.moveaxis(rng.dirichlet([0.1, 0.2, 0.3], (2, 70, 90)), -1, 0).astype(np.float32)
+    labels = np.where(rng.random((2, 70, 90)) < 0.7, probs.argmax(0), 200).astype(np.uint8)
+    mask = np.zeros((2, 70, 90), bool)
+    mask[:, 10:33, 5:60] = True
+    found = uq.analyze(probs, labels, mask=mask, ignore_label=200, maps=False)
+    inside = mask & (labels != 200)
+    bins = uq.CalibrationBins()
+    bins.update(probs.astype(np.float64), labels, mask=inside)
+    assert found.bins.n_samples == inside.sum() == found.confusion.sum()
+    assert found.bins.ece() == pytest.approx(bins.ece(), abs=1e-14)
+    np.testing.assert_array_equal(found.confusion, np.diag(np.bincount(labels[inside], minlength=3)))
 
 
 def test_out_is_filled_and_maps_can_be_left_out():

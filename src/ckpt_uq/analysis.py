@@ -12,7 +12,9 @@ from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.calibration.samples import view_samples
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.evaluation.dice import dice_of_counts
+from ckpt_uq.kernels.analysis import Question, analyze_slices
 from ckpt_uq.kernels.counting import contour_sizes, count_pairs
+from ckpt_uq.kernels.top import MOST_CLASSES
 from ckpt_uq.maps import predictive_entropy
 from ckpt_uq.probabilities import dtype_name, require_float
 from ckpt_uq.scores._mask import MaskBy
@@ -151,11 +153,21 @@ def analyze(
     shape = checked_element(element, ndim)
     if contour not in get_args(MaskBy):
         raise ArgumentError(f"contour must be one of {get_args(MaskBy)}, got {contour!r}")
+    settings = {
+        "entropy": "all",
+        "mask": contour,
+        "ndim": ndim,
+        "slice_axis": axis,
+        "element": shape.astype(int).tolist(),
+    }
+    step = shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)
+    fused = _fused(probs, labels, mask, ignore_label, n_bins, contour, step, axis, settings, maps, out)
+    if fused is not None:
+        return fused
     bits, segmentation = _maps(probs, out)
     p = borrow(probs, "probs").data
     found = borrow(segmentation, "segmentation").data
     regions = (p[k] > 0.5 if contour == "threshold" else found == k for k in range(len(p)))
-    step = shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)
     bins, counts = _against_labels(p, found, labels, mask, ignore_label, n_bins)
     return Analysis(
         entropy=bits if maps or out is not None else None,
@@ -164,13 +176,78 @@ def analyze(
         contour_voxels=np.stack([contour_sizes(_slices(region, axis), step) for region in regions]),
         bins=bins,
         confusion=counts,
-        settings={
-            "entropy": "all",
-            "mask": contour,
-            "ndim": ndim,
-            "slice_axis": axis,
-            "element": shape.astype(int).tolist(),
-        },
+        settings=settings,
+    )
+
+
+def _fused(
+    probs: Any,
+    labels: Any,
+    mask: Any,
+    ignore_label: int | None,
+    n_bins: int,
+    contour: MaskBy,
+    step: Array,
+    axis: int,
+    settings: dict[str, Any],
+    maps: bool,
+    out: tuple[Any, Any] | None,
+) -> Analysis | None:
+    """The same in one pass over what lies in host memory; None where that is not possible, or not plain."""
+    lent = borrow(probs, "probs")
+    p, truth, inside = lent.data, None, None
+    if is_tensor(p) or p.dtype == np.float64 or not 0 < len(p) <= MOST_CLASSES or 0 in p.shape:
+        return None
+    if (labels is None and (mask is not None or ignore_label is not None)) or not _fit(probs, p, out):
+        return None
+    bins = CalibrationBins(n_bins, n_classes=len(p)) if labels is not None else None
+    if labels is not None:
+        _, truth, inside = view_samples(p, labels, mask, None)
+    filled: tuple[Any, Any] = (None, None)
+    if out is not None:
+        filled = (borrow(out[0], "out").data, borrow(out[1], "out").data)
+    elif maps:
+        filled = (np.empty(p.shape[1:], np.float32), np.empty(p.shape[1:], np.uint8))
+    question = Question(
+        labels=None if truth is None else _slices(truth, axis),
+        mask=None if inside is None else _slices(inside, axis),
+        ignore_label=ignore_label,
+        edges=CalibrationBins(n_bins).edges,
+        element=step,
+        by_threshold=contour == "threshold",
+    )
+    planes = (
+        np.moveaxis(p, axis + 1, 1) if p.ndim == 4 else p.reshape(len(p), *(1,) * (4 - p.ndim), *p.shape[1:])
+    )
+    answer = analyze_slices(planes, question, *(None if m is None else _slices(m, axis) for m in filled))
+    if answer is None:
+        return None
+    if bins is not None:
+        bins.absorb(answer.bins)
+    given = out if out is not None else tuple(None if m is None else lent.give_back(m) for m in filled)
+    return Analysis(
+        entropy=given[0],
+        segmentation=given[1],
+        entropy_bits=answer.entropy_bits,
+        contour_voxels=answer.contour_voxels,
+        bins=bins,
+        confusion=None if labels is None else answer.confusion,
+        settings=settings,
+    )
+
+
+def _fit(probs: Any, p: Array, out: tuple[Any, Any] | None) -> bool:
+    """Whether maps can be filled where they lie; what is wrong with others is said elsewhere."""
+    wanted = ((p.shape[1:], "float32"), (p.shape[1:], "uint8"))
+    if out is None:
+        return True
+    return all(
+        isinstance(target, np.ndarray) == isinstance(probs, np.ndarray)
+        and isinstance(borrow(target, "out").data, np.ndarray)
+        and (tuple(target.shape), dtype_name(target.dtype)) == kind
+        and np.asarray(borrow(target, "out").data).flags.writeable
+        and not np.may_share_memory(borrow(target, "out").data, p)
+        for target, kind in zip(out, wanted, strict=True)
     )
 
 

@@ -149,6 +149,10 @@ class CalibrationBins:
         self.n_classes = len(p)
         self._sums = self._sums.plus(found.bins) if self.n_samples else found.bins
 
+    def absorb(self, sums: BinSums) -> None:
+        """Add what was counted elsewhere, in bins of these edges."""
+        self._sums = self._sums.plus(sums)
+
     def merge(self, other: CalibrationBins) -> CalibrationBins:
         """Bins of the samples of both, as a new object, such as of cases into those of a cohort.
 

@@ -1,0 +1,298 @@
+"""Everything that is asked of a volume of probabilities, slice by slice, each read once.
+
+A chunk of voxels is taken from memory to the first cache, and all loops run over it there. Contours need the
+slices around a slice, so what lies in which mask is kept, a byte for eight masks, for a batch of slices, and
+counted when the batch is done. Single precision; what is not plainly a distribution is left to others.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ckpt_uq.kernels.bins import (
+    GROUP,
+    BinSums,
+    add_confidences,
+    compare,
+    edge_limits,
+    new_tally,
+    settle,
+)
+from ckpt_uq.kernels.blocks import map_blocks
+from ckpt_uq.kernels.contour import bit_contours, label_contours
+from ckpt_uq.kernels.entropy import finish, sum_over_classes
+from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.labels import count_chosen, label_range, outside_none, plain_integers
+from ckpt_uq.kernels.planes import CHUNK, pieces
+from ckpt_uq.kernels.ranges import HIGHEST, LOWEST_SUM
+from ckpt_uq.kernels.top import top
+from ckpt_uq.probabilities import max_entropy_bits
+
+Array = np.ndarray[Any, Any]
+
+_BATCH_BYTES = 1 << 24
+_LANES = 8
+
+
+class Question(NamedTuple):
+    """What is asked, of probabilities on a grid (Z, Y, X)."""
+
+    labels: Array | None
+    """Integers, shape (Z, Y, X)."""
+    mask: Array | None
+    """Boolean, shape (Z, Y, X): the labels that count."""
+    ignore_label: int | None
+    edges: Array
+    """Of the bins, float64."""
+    element: Array
+    """Structuring element, 3D."""
+    by_threshold: bool
+    """Whether the contour of class k is of p_k > 1/2, or of the voxels where k is the likeliest."""
+
+
+class Answer(NamedTuple):
+    """What was found."""
+
+    entropy_bits: Array
+    """float64, shape (Z,)."""
+    contour_voxels: Array
+    """int64, shape (C, Z)."""
+    bins: BinSums
+    confusion: Array
+    """int64, shape (C, C)."""
+
+
+def analyze_slices(
+    probs: Array, question: Question, entropy: Array | None, winner: Array | None
+) -> Answer | None:
+    """Answer the question for probabilities (C, Z, Y, X), not of double precision, of up to 256 classes.
+
+    Fills `entropy`, float32, and `winner`, uint8, of shape (Z, Y, X), where they are given. Returns None
+    where something is not plainly a probability or a class. Needs 16 MB, and memory for twice as many slices
+    more as the element is thick.
+    """
+    n_classes, depth, height, width = probs.shape
+    n_planes = (n_classes + 7) // 8 if question.by_threshold else 1
+    reach = len(question.element)
+    at_once = max(1, _BATCH_BYTES // max(1, n_planes * height * width))
+    masks = np.empty((n_planes, 0, height, width), np.uint8)
+    contours = np.zeros((n_classes, depth), np.int64)
+    slices: list[_Slice] = []
+    for start in range(0, depth, at_once):
+        stop = min(start + at_once, depth)
+        n_kept = min(2 * reach, masks.shape[1])
+        kept = masks[:, masks.shape[1] - n_kept :]
+        masks = np.empty((n_planes, n_kept + stop - start, height, width), np.uint8)
+        masks[:, :n_kept] = kept
+        for each in _slices(probs, question, start, stop, (entropy, winner), masks[:, n_kept:]):
+            if each is None:
+                return None
+            slices.append(each)
+        first = stop - masks.shape[1]
+        done = slice(max(0, start - reach), depth if stop == depth else max(0, stop - reach))
+        counted = _contours(masks, question, n_classes)
+        contours[:, done] = counted[:, done.start - first : done.stop - first]
+    bins = BinSums.empty(1, len(question.edges) - 1)
+    for each in slices:
+        bins.absorb(each.bins)
+    confusion = sum((each.confusion for each in slices), np.zeros((n_classes, n_classes), np.int64))
+    return Answer(np.array([each.bits for each in slices], np.float64), contours, bins, confusion)
+
+
+class _Slice(NamedTuple):
+    bits: float
+    bins: BinSums
+    confusion: Array
+
+
+def _slices(
+    probs: Array,
+    question: Question,
+    start: int,
+    stop: int,
+    maps: tuple[Array | None, Array | None],
+    masks: Array,
+) -> list[_Slice | None]:
+    """Look at the slices from ``start`` to ``stop``; None for one that is not plain."""
+    n_classes, _, height, width = probs.shape
+    size = height * width
+    upper = np.float32(max_entropy_bits(n_classes, "float32"))
+    whole = probs.reshape(n_classes, -1) if probs.dtype == np.float32 and probs.flags.c_contiguous else None
+    masks = masks.reshape(len(masks), -1, size)
+
+    def one(z: int) -> _Slice | None:
+        bins = BinSums.empty(1, len(question.edges) - 1)
+        confusion = np.zeros((n_classes, n_classes), np.int64)
+        p, at = (next(pieces(probs, z, z + 1)).planes, 0) if whole is None else (whole, z * size)
+        labels = _NO_LABELS if question.labels is None else plain_integers(question.labels[z])
+        targets = [
+            _Target(grid, z, dtype, size) for grid, dtype in zip(maps, (np.float32, np.uint8), strict=True)
+        ]
+        bits, plain = _analyze(  # type: ignore[call-arg]
+            p,
+            at,
+            labels,
+            outside_none(question.mask, z, z + 1),
+            question.ignore_label is not None,
+            question.ignore_label or 0,
+            question.edges,
+            upper,
+            question.by_threshold,
+            *(target.flat for target in targets),
+            masks[:, z - start],
+            *bins,
+            confusion,
+        )
+        for target in targets:
+            target.put_back()
+        return _Slice(bits, bins, confusion) if plain else None
+
+    found = map_blocks(lambda a, b: [one(start + z) for z in range(a, b)], stop - start, size)
+    return [each for block in found for each in block]
+
+
+class _Target:
+    """A slice of a map to fill: itself, or what is copied into it where it has gaps or nobody wants it."""
+
+    def __init__(self, grid: Array | None, z: int, dtype: Any, size: int) -> None:
+        self._slice = None if grid is None else grid[z]
+        direct = self._slice is not None and self._slice.flags.c_contiguous
+        self.flat = self._slice.reshape(-1) if direct and self._slice is not None else np.empty(size, dtype)
+        self._direct = direct
+
+    def put_back(self) -> None:
+        if self._slice is not None and not self._direct:
+            self._slice[...] = self.flat.reshape(self._slice.shape)
+
+
+def _contours(masks: Array, question: Question, n_classes: int) -> Array:
+    if not question.by_threshold:
+        return label_contours(masks[0], question.element, n_classes)
+    return np.concatenate(
+        [
+            bit_contours(eight, question.element, min(8, n_classes - 8 * group))
+            for group, eight in enumerate(masks)
+        ]
+    )
+
+
+_NO_LABELS = np.empty(0, np.uint8)
+
+
+@jit
+def _analyze(
+    p: Array,
+    start: int,
+    labels: Array,
+    mask: Array,
+    some_ignored: bool,
+    ignored: int,
+    edges: Array,
+    upper: np.float32,
+    by_threshold: bool,
+    entropy: Array,
+    winner: Array,
+    masks: Array,
+    counts: Array,
+    hits: Array,
+    sums: Array,
+    confusion: Array,
+) -> Any:
+    n_classes = len(p)
+    surprise, total = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
+    best, hit, where = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8), np.empty(GROUP, np.int32)
+    some_best, some_winner = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8)
+    some_labels = np.empty(CHUNK, labels.dtype)
+    lanes = np.zeros(_LANES)
+    tally, mass, sure, small = new_tally(1, len(edges) - 1)
+    limits, _, last = edge_limits(edges)
+    for a in range(0, len(entropy), CHUNK):
+        b = min(a + CHUNK, len(entropy))
+        n = b - a
+        low, high = sum_over_classes(p, start + a, surprise[:n], total[:n])
+        low_sum, high_sum = finish(surprise[:n], total[:n], entropy[a:b], upper)
+        if low < 0 or high > HIGHEST or low_sum < LOWEST_SUM or high_sum > HIGHEST:
+            return 0.0, False
+        _add_to_lanes(entropy[a:b], lanes)
+        top(p, start + a, best[:n], winner[a:b], total[:n])
+        if by_threshold:
+            for group in range(len(masks)):
+                eight = masks[group, a:b]
+                for i in range(n):
+                    eight[i] = 0
+                for k in range(8 * group, min(8 * group + 8, n_classes)):
+                    _set_bit(p[k, start + a : start + b], np.uint8(1 << (k - 8 * group)), eight)
+        else:
+            masks[0, a:b] = winner[a:b]
+        if not len(labels):
+            continue
+        here = mask[a:b] if len(mask) else mask
+        n_chosen = count_chosen(labels[a:b], here, some_ignored, ignored)
+        q, said, truth = best[:n], winner[a:b], labels[a:b]
+        if n_chosen < n:
+            _choose(q, said, truth, here, some_ignored, ignored, some_best, some_winner, some_labels)
+            q, said, truth = some_best[:n_chosen], some_winner[:n_chosen], some_labels[:n_chosen]
+        if n_chosen == 0:
+            continue
+        low_label, high_label = label_range(truth)
+        if low_label < 0 or high_label >= n_classes:
+            return 0.0, False
+        compare(said, truth, hit[:n_chosen])
+        add_confidences(q, hit[:n_chosen], limits, last, where, tally[0], mass[0], sure[0])
+        if low_label == high_label and _all_set(hit[:n_chosen]):
+            confusion[low_label, low_label] += n_chosen
+            continue
+        for i in range(n_chosen):
+            confusion[np.uint64(truth[i]), np.uint64(said[i])] += 1
+    settle(tally, mass, sure, small, counts, hits, sums)
+    return lanes.sum(), True
+
+
+@jit
+def _add_to_lanes(values: Array, lanes: Array) -> None:
+    """Add float32 to double sums, to each of eight in turn, so that the order is the same anywhere."""
+    n = len(values) // _LANES * _LANES
+    a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(0, n, _LANES):
+        a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
+        e, f, g, h = e + values[i + 4], f + values[i + 5], g + values[i + 6], h + values[i + 7]
+    for i in range(n, len(values)):
+        a += values[i]
+    lanes[0], lanes[1], lanes[2], lanes[3] = lanes[0] + a, lanes[1] + b, lanes[2] + c, lanes[3] + d
+    lanes[4], lanes[5], lanes[6], lanes[7] = lanes[4] + e, lanes[5] + f, lanes[6] + g, lanes[7] + h
+
+
+@jit
+def _set_bit(p: Array, bit: np.uint8, masks: Array) -> None:
+    for i in range(len(masks)):
+        masks[i] = np.uint8(masks[i] | (bit if p[i] > np.float32(0.5) else np.uint8(0)))
+
+
+@jit
+def _all_set(hit: Array) -> Any:
+    every = np.uint8(1)
+    for i in range(len(hit)):
+        every = np.uint8(every & hit[i])
+    return every != 0
+
+
+@jit
+def _choose(
+    best: Array,
+    winner: Array,
+    labels: Array,
+    mask: Array,
+    some_ignored: bool,
+    ignored: int,
+    some_best: Array,
+    some_winner: Array,
+    some_labels: Array,
+) -> None:
+    """Move what counts next to each other."""
+    n = 0
+    for i in range(len(labels)):
+        if (not len(mask) or mask[i]) and not (some_ignored and labels[i] == ignored):
+            some_best[n], some_winner[n], some_labels[n] = best[i], winner[i], labels[i]
+            n += 1
