@@ -194,6 +194,13 @@ def test_without_probabilities_there_is_no_calibration(predicted: Work) -> None:
     assert "contour_score_kidney" not in table(predicted.evaluation / "rel_unet" / "slices.csv")[0]
 
 
+def test_a_system_without_a_finished_case_is_passed_over(predicted: Work) -> None:
+    (predicted.predictions / "full_train" / "cases" / "case_00000").mkdir(parents=True)
+    done = evaluate(predicted)
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in predicted.evaluation.iterdir()] == ["rel_unet"]
+
+
 def test_nothing_to_evaluate_is_an_error(tmp_path: Path) -> None:
     done = evaluate(Work(tmp_path))
     assert done.exit_code == 1

@@ -9,6 +9,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from ckpt_uq.case_folder import DONE
 from ckpt_uq.cohort import SCORES, Progress
 from ckpt_uq.errors import ArgumentError, CkptUQError
 from ckpt_uq.evaluating.cohort import METRICS, evaluate_cohort
@@ -55,7 +56,7 @@ class SystemEvaluation:
 
 
 def find_systems(work: Work) -> list[str]:
-    """Names of the systems that have predictions.
+    """Names of the systems that have a finished prediction.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def find_systems(work: Work) -> list[str]:
         There is none.
     """
     folder = work.predictions
-    found = sorted(path.name for path in folder.glob("*") if (path / "cases").is_dir())
+    found = sorted(path.name for path in folder.glob("*") if any(path.glob(f"cases/*/{DONE}")))
     if not found:
         raise ArgumentError(
             f"WORK must hold predictions/SYSTEM/cases, none is in {folder}; run kits23 predict"
