@@ -115,3 +115,33 @@ VECTORS = r"""
 def test_loops_are_made_of_vector_operations(tmp_path):
     done = _run(VECTORS, NUMBA_CACHE_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
+
+
+MORE_VECTORS = r"""
+    import re
+    import numpy as np
+    import torch
+    from ckpt_uq import moments
+    from ckpt_uq.kernels import bins, contour, top
+    from ckpt_uq.kernels.moments import _fold
+
+    p, labels = np.full((4, 5000), 0.25, np.float32), np.zeros((5, 10, 100), np.uint8)
+    bins.sort_into_bins(p, labels.reshape(-1), None, np.arange(16) / 15, top_label=True)
+    contour.label_contours(labels, np.ones((3, 3, 3), bool), 4)
+    moments.update(moments.init(4, (5000,)), torch.zeros(4, 5000))
+    for loop, vectors in (
+        (bins._sort_chunks, r"<\d+ x i32>"),
+        (contour._count, r"xor <\d+ x i8>"),
+        (_fold, r"fmul .*<\d+ x float>"),
+        (_fold, r"fdiv .*<\d+ x float>"),
+    ):
+        found = "\n".join(loop.inspect_llvm().values())
+        assert re.search(vectors, found), (loop, vectors)
+        assert not re.search(r"masked.scatter|@.*(log2|exp2?f?)\(", found), loop
+"""
+
+
+@pytest.mark.slow
+def test_counting_and_folding_are_made_of_vector_operations_too(tmp_path):
+    done = _run(MORE_VECTORS, NUMBA_CACHE_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr

@@ -23,7 +23,7 @@ from ckpt_uq.kernels.bins import (
 from ckpt_uq.kernels.blocks import map_blocks
 from ckpt_uq.kernels.contour import bit_contours, label_contours
 from ckpt_uq.kernels.entropy import finish, sum_over_classes
-from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.jit import inline, jit
 from ckpt_uq.kernels.labels import count_chosen, label_range, outside_none, plain_integers
 from ckpt_uq.kernels.planes import CHUNK, pieces
 from ckpt_uq.kernels.ranges import HIGHEST, LOWEST_SUM
@@ -33,7 +33,6 @@ from ckpt_uq.probabilities import max_entropy_bits
 Array = np.ndarray[Any, Any]
 
 _BATCH_BYTES = 1 << 24
-_LANES = 8
 
 
 class Question(NamedTuple):
@@ -205,7 +204,7 @@ def _analyze(
     best, hit, where = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8), np.empty(GROUP, np.int32)
     some_best, some_winner = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8)
     some_labels = np.empty(CHUNK, labels.dtype)
-    lanes = np.zeros(_LANES)
+    lanes = np.zeros(CHUNK)
     tally, mass, sure, small = new_tally(1, len(edges) - 1)
     limits, _, last = edge_limits(edges)
     for a in range(0, len(entropy), CHUNK):
@@ -219,11 +218,7 @@ def _analyze(
         top(p, start + a, best[:n], winner[a:b], total[:n])
         if by_threshold:
             for group in range(len(masks)):
-                eight = masks[group, a:b]
-                for i in range(n):
-                    eight[i] = 0
-                for k in range(8 * group, min(8 * group + 8, n_classes)):
-                    _set_bit(p[k, start + a : start + b], np.uint8(1 << (k - 8 * group)), eight)
+                _set_bits(p, start + a, 8 * group, masks[group, a:b])
         else:
             masks[0, a:b] = winner[a:b]
         if not len(labels):
@@ -252,22 +247,43 @@ def _analyze(
 
 @jit
 def _add_to_lanes(values: Array, lanes: Array) -> None:
-    """Add float32 to double sums, to each of eight in turn, so that the order is the same anywhere."""
-    n = len(values) // _LANES * _LANES
-    a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(0, n, _LANES):
-        a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
-        e, f, g, h = e + values[i + 4], f + values[i + 5], g + values[i + 6], h + values[i + 7]
-    for i in range(n, len(values)):
-        a += values[i]
-    lanes[0], lanes[1], lanes[2], lanes[3] = lanes[0] + a, lanes[1] + b, lanes[2] + c, lanes[3] + d
-    lanes[4], lanes[5], lanes[6], lanes[7] = lanes[4] + e, lanes[5] + f, lanes[6] + g, lanes[7] + h
+    """Add float32 to double sums, each to its own, so that the order is the same anywhere."""
+    for i in range(len(values)):
+        lanes[i] += values[i]
 
 
 @jit
-def _set_bit(p: Array, bit: np.uint8, masks: Array) -> None:
+def _set_bits(p: Array, a: int, group: int, masks: Array) -> None:
+    """Set a bit for each of eight classes, those from ``group`` on, that is likelier than not."""
+    b = a + len(masks)
     for i in range(len(masks)):
-        masks[i] = np.uint8(masks[i] | (bit if p[i] > np.float32(0.5) else np.uint8(0)))
+        masks[i] = 0
+    k, end = group, min(group + 8, len(p))
+    while k + 4 <= end:
+        _set_4_bits(p[k, a:b], p[k + 1, a:b], p[k + 2, a:b], p[k + 3, a:b], np.uint8(k - group), masks)
+        k += 4
+    while k < end:
+        _set_bit(p[k, a:b], np.uint8(k - group), masks)
+        k += 1
+
+
+@jit
+def _set_4_bits(w: Array, x: Array, y: Array, z: Array, shift: np.uint8, masks: Array) -> None:
+    for i in range(len(masks)):
+        first = np.uint8(_likelier(w[i], np.uint8(1)) | _likelier(x[i], np.uint8(2)))
+        second = np.uint8(_likelier(y[i], np.uint8(4)) | _likelier(z[i], np.uint8(8)))
+        masks[i] = np.uint8(masks[i] | np.uint8(np.uint8(first | second) << shift))
+
+
+@jit
+def _set_bit(p: Array, shift: np.uint8, masks: Array) -> None:
+    for i in range(len(masks)):
+        masks[i] = np.uint8(masks[i] | np.uint8(_likelier(p[i], np.uint8(1)) << shift))
+
+
+@inline
+def _likelier(p: Any, bit: Any) -> Any:
+    return bit if p > np.float32(0.5) else np.uint8(0)
 
 
 @jit
