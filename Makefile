@@ -17,7 +17,7 @@ export CKPT_UQ_DATA ?= $(abspath $(REAL_DATA))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-browser test-gpu test-nnunet kits23 lint docs bench bench-memory bench-kernels bench-gpu bench-hippocampus golden clean
+.PHONY: help demo test test-slow test-browser test-gpu test-nnunet kits23 lint docs bench bench-memory bench-kernels bench-gpu bench-hippocampus bench-nnunet golden clean
 
 help: ## this table
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ lint: $(VENV)/.lint ## ruff and mypy --strict
 docs: $(VENV)/.docs ## the documentation, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: bench-memory bench-kernels bench-hippocampus ## rerun every measurement: benchmarks/results/, README.md, docs/
+bench: bench-memory bench-kernels bench-hippocampus bench-nnunet ## rerun every measurement: benchmarks/results/, README.md, docs/
 
 bench-memory: $(VENV)/.core ## memory of ensembles and of combining
 	$(BIN)/python benchmarks/ensemble_memory.py
@@ -72,6 +72,9 @@ bench-gpu: $(BENCH)/.installed ## the kernels on a graphics processor beside tor
 
 bench-hippocampus: $(VENV)/.core ## three trainings on hippocampus MR
 	$(BIN)/python benchmarks/hippocampus.py $(ARGS)
+
+bench-nnunet: $(NNUNET)/.installed ## checkpoints of nnU-Net streamed, beside the paper's way
+	$(NNUNET)/bin/python benchmarks/nnunet_side_by_side.py
 
 golden: $(BENCH)/.installed ## what other libraries say of the tests' inputs: tests/golden/peers/
 	$(BENCH)/bin/python -W ignore benchmarks/peer_golden.py

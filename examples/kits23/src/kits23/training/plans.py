@@ -16,9 +16,9 @@ PLANS = "RelUNetPlans"
 CONFIGURATIONS = ("2d", "3d_fullres")
 BATCH_SIZE_2D = 40
 
-_SMALL_PATCH = {"2d": [64, 64], "3d_fullres": [16, 64, 64]}
+_SMALL_PATCH = {"2d": [64, 64], "3d_fullres": [16, 48, 48]}
 _SMALL_BATCH = {"2d": 6, "3d_fullres": 2}
-_SMALL_FEATURES = [8, 16, 32, 32]
+_SMALL_FEATURES = {"2d": [8, 16, 32, 32], "3d_fullres": [4, 8, 16, 16]}
 
 
 def rel_unet_plans(planned: Mapping[str, Any], *, small: bool = False) -> dict[str, Any]:
@@ -55,13 +55,13 @@ def rel_unet_plans(planned: Mapping[str, Any], *, small: bool = False) -> dict[s
 
 def _shrink(configuration: dict[str, Any], name: str) -> None:
     patch = _SMALL_PATCH[name]
-    n_stages = len(_SMALL_FEATURES)
+    n_stages = len(_SMALL_FEATURES[name])
     # Slices lie far apart: they are halved once, late, and the plane at every stage.
     first, flat, deep = [1] * len(patch), [1, 2, 2][-len(patch) :], [2] * len(patch)
     configuration.update(patch_size=patch, batch_size=_SMALL_BATCH[name])
     configuration["architecture"]["arch_kwargs"].update(
         n_stages=n_stages,
-        features_per_stage=_SMALL_FEATURES,
+        features_per_stage=_SMALL_FEATURES[name],
         kernel_sizes=[[3] * len(patch)] * n_stages,
         strides=[first, flat, flat, deep],
         n_blocks_per_stage=[1] * n_stages,
