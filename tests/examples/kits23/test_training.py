@@ -341,6 +341,7 @@ def test_run_is_every_stage_in_order(tmp_path, monkeypatch):
     assert stages.options["plan"]["small"]
     assert "five_fold" not in stages.options["train"]["system"]
     assert stages.options["train"]["epochs"] == 24
+    assert stages.options["predict"]["mirror"] == "none"
 
 
 def test_run_of_kits23_is_the_papers(tmp_path, monkeypatch):
@@ -350,6 +351,7 @@ def test_run_of_kits23_is_the_papers(tmp_path, monkeypatch):
     assert not stages.options["plan"]["small"]
     assert "five_fold" in stages.options["train"]["system"]
     assert stages.options["train"]["epochs"] is None
+    assert stages.options["predict"]["mirror"] == "average"
 
 
 def test_run_passes_over_what_is_done_and_goes_on_after_failed_cases(planned, monkeypatch):

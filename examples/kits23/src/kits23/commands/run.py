@@ -84,7 +84,8 @@ def run(
     _stage("select")
     _command("select")(work)
     _stage("predict")
-    code = _exit_code(_command("predict"), context, work, system=systems, device=device)
+    mirror = "none" if small else "average"  # flips take four or eight times as long
+    code = _exit_code(_command("predict"), context, work, system=systems, device=device, mirror=mirror)
     _stage("evaluate")
     code = _exit_code(_command("evaluate"), context, work) or code
     _stage("report")
