@@ -87,7 +87,7 @@ def _averaged(
 ) -> ImageMoments:
     first = models[0]
     shape = tuple(geometry.shape[axis] for axis in first.axes)
-    averaged = ImageMoments(first.n_channels_out, shape, first.axes, first.region_order)
+    averaged: ImageMoments | None = None
     n_predictions = sum(model.n_predictions for model in models)
     for model in models:
         image = model.preprocess(files)
@@ -96,9 +96,12 @@ def _averaged(
                 f"nnU-Net must read {files[0]} on its own grid, {geometry.shape}, got "
                 f"{image.placement.shape} with axes {model.axes}; a reader that turns images is not supported"
             )
+        if averaged is None:  # only now, because preprocessing takes memory for a while too
+            averaged = ImageMoments(first.n_channels_out, shape, first.axes, first.region_order)
         for name, logits in model.predict(image, first.axes):
             averaged.update(logits, name)
             progress(len(averaged.names) / n_predictions)
             del logits  # before the next member is asked for
+    assert averaged is not None
     averaged.verify()
     return averaged
