@@ -231,13 +231,17 @@ def _size_mb(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
-def compare(work: Work, n_checkpoints: int) -> dict[str, object]:
-    """Make everything, measure both ways, one after the other."""
+WAYS = {"streamed": streamed, "papers_way": papers_way}
+
+
+def compare(work: Work, n_checkpoints: int, only: list[str], known: dict[str, object]) -> dict[str, object]:
+    """Make everything, measure the ways one after the other; those left out are as known."""
     work.root.mkdir(parents=True, exist_ok=True)
     model, images = make_model(work, n_checkpoints), work.root / "scan"
     make_scan(images)
-    ways = {}
-    for name, way in (("streamed", streamed), ("papers_way", papers_way)):
+    ways = dict(known)
+    for name in only:
+        way = WAYS[name]
         out = work.root / name
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
@@ -265,6 +269,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, help="keep what is made here, and use it again")
     parser.add_argument("--checkpoints", type=int, default=3, choices=range(2, 6), help="how many members")
+    parser.add_argument("--only", choices=WAYS, help="measure one way again, beside the other's last result")
     parser.add_argument("--streamed", nargs=3, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--average", nargs="+", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -275,8 +280,11 @@ def main() -> None:
         *members, out = arguments.average
         average(members, out)
     else:
+        known = json.loads(RESULT.read_text())["ways"] if arguments.only else {}
+        only = [arguments.only] if arguments.only else list(WAYS)
         with tempfile.TemporaryDirectory() as temporary:
-            result = compare(Work((arguments.work or Path(temporary)).resolve()), arguments.checkpoints)
+            work = Work((arguments.work or Path(temporary)).resolve())
+            result = compare(work, arguments.checkpoints, only, known)
         RESULT.write_text(json.dumps(result, indent=2) + "\n")
         nnunet_page.main()
         print(json.dumps(result["ways"], indent=2))
