@@ -24,6 +24,7 @@ from worker import FLOOR, find, in_fresh_process
 HERE = Path(__file__).parent
 TASKS = ("entropy", "contour", "calibration", "class_calibration", "dice", "analysis", "moments")
 PARTS = ("tasks", "scaling", "first_call", "billion")
+AGAIN = "memory"
 SCALED = {"entropy": "ckpt_uq, out=", "calibration": "ckpt_uq", "analysis": "ckpt_uq.analyze, out="}
 
 ONCE = 2**24
@@ -38,7 +39,7 @@ class Size:
         quick, full = name == "quick", name == "full"
         self.name = name
         self.grid = (8, 128, 128) if quick else GRID
-        self.moments_grid = self.grid if quick else (16, 512, 512)  # nine members of it, in float64 too
+        self.moments_grid = self.grid if quick else (16, 512, 512)  # nine members of it
         self.rounds = 3 if quick else 7
         self.budget = 1.0 if quick else 3.0
         powers = range(16, 19) if quick else range(20, 29 if full else 27, 2)
@@ -49,6 +50,10 @@ class Size:
         self.member_grid = (4, 64, 64) if quick else (16, 256, 256)
         self.billion = 10**7 if quick else 10**9
 
+    def grid_of(self, task: str) -> tuple[int, ...]:
+        """On how many voxels a task is measured."""
+        return self.moments_grid if task == "moments" else self.grid
+
 
 def tasks(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
     """Every task, each way, with every number of threads; memory with the largest number."""
@@ -56,7 +61,7 @@ def tasks(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
     found["rates_gb_s"] = {n: in_fresh_process("rates", n, rounds=size.rounds) for n in threads}
     found["tasks"] = {}
     for name in names:
-        timed, case = {}, {"grid": size.moments_grid if name == "moments" else size.grid}
+        timed, case = {}, {"grid": size.grid_of(name)}
         for n in threads:
             say(f"{name}, {n} thread{'s' * (n > 1)}")
             timed[str(n)] = in_fresh_process(
@@ -66,6 +71,20 @@ def tasks(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
         own = {} if case["grid"] == size.grid else {"grid": list(case["grid"])}
         found["tasks"][name] = {**own, "threads": timed, "extra_mb": memory}
     return found
+
+
+def memory(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
+    """Extra memory again, of what was timed before."""
+    again = {
+        name: {way: peak(name, way, {"grid": size.grid_of(name)}, threads[-1]) for way in find(name).ways}
+        for name in names
+    }
+    found = record.read("kernels_tasks")
+    if found is None:
+        raise SystemExit("there is no kernels_tasks.json to complete; measure --parts tasks first")
+    for name, extra in again.items():
+        found["tasks"][name]["extra_mb"] = extra
+    return {key: found[key] for key in ("grid", "n_classes", "size", "rates_gb_s", "tasks")}
 
 
 def peak(task: str, way: str, case: dict[str, Any], threads: int) -> float:
@@ -166,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="+", choices=(*PARTS, AGAIN), default=PARTS)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     amount = parser.add_mutually_exclusive_group()
@@ -183,6 +202,7 @@ def measure(size: Size, arguments: argparse.Namespace) -> None:
     """Part after part."""
     for part in arguments.parts:
         found = globals()[part](size, list(arguments.tasks), sorted(arguments.threads))
+        part = "tasks" if part == AGAIN else part
         name = f"kernels_{part}" if size.name != "quick" else f"quick_{part}"
         print(record.write(name, found if part == "billion" else with_earlier(name, found)))
 

@@ -69,8 +69,8 @@ class Case:
 
     @cached_property
     def entropy(self) -> Array:
-        """Where an entropy map is written, float32."""
-        return np.zeros(self.grid, np.float32)
+        """Where an entropy map is written, float32; its memory is there before."""
+        return np.full(self.grid, np.nan, np.float32)
 
     def members(self) -> Iterator[Array]:
         """The logits of every member in turn."""
