@@ -25,15 +25,26 @@ def scripts(monkeypatch):
             del sys.modules[name]
 
 
+def test_page_and_plots_are_of_the_committed_results(scripts):
+    page = scripts("page")
+    written = page["files"](page["read"]())
+    assert len(written) == 4
+    for path, text in written.items():
+        assert (ROOT / "docs" / path).read_text() == text, f"run {page['__file__']}"
+
+
+def test_results_say_what_they_were_measured_on(scripts):
+    for part, found in scripts("page")["read"]().items():
+        assert {"date", "machine", "versions", "size"} <= set(found), part
+        assert {"torch", "numba", "netcal", "monai", "torchmetrics"} <= set(found["versions"])
+        assert found["size"] != "quick"
+
+
 def measured(ours, floor, peer, extra):
     """Results of the entropy alone."""
     times = {"floor": floor, "ckpt_uq, out=": ours, "scipy.stats.entropy": peer}
     ways = {name: {"median_ms": ms, "min_ms": ms / 2} for name, ms in times.items()}
-    task = {
-        "grid": [4, 4, 4],
-        "threads": {"1": {"ways": {}}, "2": {"ways": ways}},
-        "extra_mb": {"ckpt_uq, out=": extra},
-    }
+    task = {"threads": {"1": {"ways": {}}, "2": {"ways": ways}}, "extra_mb": {"ckpt_uq, out=": extra}}
     return {"tasks": {"entropy": task}, "grid": [4, 4, 4], "n_classes": 4}
 
 
