@@ -45,7 +45,7 @@ def bars(tasks: dict[str, Any]) -> str:
             end = plot.x(math.log10(value["median_ms"]))
             plot.add("text", way, x=plot.left - 8, y=at + 13, text_anchor="end")
             plot.add("rect", x=plot.left, y=at + 3, width=end - plot.left, height=ROW - 6, class_=kind)
-            plot.add("text", f"{value['median_ms']:.3g}", x=end + 5, y=at + 13)
+            plot.add("text", short(value["median_ms"]), x=end + 5, y=at + 13)
             at += ROW
     return finished("tasks", "Time of every way of every task", plot, 800, plot.top + plot.height + 50)
 
@@ -105,6 +105,11 @@ def log_x_axis(plot: Plot, label: str) -> None:
         plot.add("line", x1=x, x2=x, y1=plot.top, y2=bottom, class_="grid")
         plot.add("text", f"{10.0**power:g}", x=x, y=bottom + 16, text_anchor="middle")
     plot.add("text", label, x=plot.left + plot.width / 2, y=bottom + 34, text_anchor="middle")
+
+
+def short(value: float) -> str:
+    """Milliseconds in three digits, or whole."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def decades(values: Sequence[float]) -> tuple[float, float]:
