@@ -16,6 +16,7 @@ from ckpt_uq.calibration import CalibrationBins
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.evaluation import dice_per_class
 from ckpt_uq.maps import predictive_entropy
+from ckpt_uq.moments import by_torch as on_device
 from ckpt_uq.prediction import Prediction
 from ckpt_uq.scores.contour_entropy import contour_terms
 
@@ -107,11 +108,11 @@ def test_moments_by_tritons_loop(monkeypatch, outputs):
         moments.init(3, (3, 12, 10), outputs=outputs, variance=True, labels=True) for _ in range(2)
     )
     for weight, member in enumerate(members, 1):
-        moments.update(by_torch, member, weight=weight)
-    monkeypatch.setattr(moments, "usable", lambda *tensors: True)
-    monkeypatch.setattr(moments, "_fold_slabs", None)
+        on_device.update_by_torch(by_torch, member, weight, None)
+    monkeypatch.setattr(on_device, "usable", lambda *tensors: True)
+    monkeypatch.setattr(on_device, "_fold_slabs", None)
     for weight, member in enumerate(members, 1):
-        moments.update(by_loop, member, weight=weight)
+        on_device.update_by_torch(by_loop, member, weight, None)
     for name in ("mean_prob", "mean_entropy", "scatter"):
         ours, theirs = getattr(by_loop, name), getattr(by_torch, name)
         assert torch.allclose(ours, theirs, rtol=1e-6, atol=2e-6), name

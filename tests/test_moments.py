@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from ckpt_uq import decomposition, moments
 from ckpt_uq.errors import ArgumentError, MemberError
 from ckpt_uq.kernels import blocks
+from ckpt_uq.moments import by_torch as torch_path
+from ckpt_uq.moments import folding
 from reference.moments import ensemble, member_labels, member_probs
 
 OUTPUTS = st.sampled_from(["logits", "probs", "regions"])
@@ -111,7 +113,7 @@ def test_members_that_are_sure_and_disagree_have_one_bit_of_information():
 
 
 def by_torch(monkeypatch):
-    monkeypatch.setattr(moments, "_fits_kernel", lambda m, outputs: False)
+    monkeypatch.setattr(folding, "_fits_kernel", lambda m, outputs: False)
 
 
 def outputs_of(outputs, shape, seed, scale=4.0):
@@ -232,9 +234,9 @@ def test_probabilities_are_averaged_not_logits():
 def test_slabs_do_not_show(monkeypatch):
     values = torch.randn(3, 4, 10, 10, generator=torch.Generator().manual_seed(1))
     whole, slabbed = (moments.init(3, (4, 10, 10), variance=True, labels=True) for _ in range(2))
-    moments.update(whole, values)
-    monkeypatch.setattr(moments, "_SLAB_VOXELS", 7)
-    moments.update(slabbed, values)
+    torch_path.update_by_torch(whole, values, 1.0, None)
+    monkeypatch.setattr(torch_path, "_SLAB_VOXELS", 7)
+    torch_path.update_by_torch(slabbed, values, 1.0, None)
     for name in ("mean_prob", "mean_entropy", "scatter"):
         close(getattr(whole, name), getattr(slabbed, name).numpy(), atol=5e-7)
     assert torch.equal(whole.labels[0], slabbed.labels[0])
