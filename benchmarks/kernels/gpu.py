@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from statistics import median
 from typing import Any
+from unittest import mock
 
 import record
 import torch
@@ -18,9 +19,9 @@ from tasks.contour import cross
 from ckpt_uq import moments
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.evaluation.dice import dice_per_class
-from ckpt_uq.kernels import on_device, on_device_counts
+from ckpt_uq.kernels import on_device_counts
 from ckpt_uq.kernels.contour import contour_sizes
-from ckpt_uq.kernels.gpu.launch import usable
+from ckpt_uq.kernels.gpu import launch
 from ckpt_uq.maps import predictive_entropy
 
 ROUNDS = 20
@@ -47,14 +48,8 @@ def with_torch(run: Run) -> Run:
     """The same without Triton's loops."""
 
     def slow() -> Any:
-        modules = (on_device, on_device_counts, moments)
-        for module in modules:
-            module.usable = lambda *tensors: False
-        try:
+        with mock.patch.object(launch, "_has_triton", lambda: False):
             return run()
-        finally:
-            for module in modules:
-                module.usable = usable
 
     return slow
 
@@ -116,7 +111,7 @@ def copy_rate(n_bytes: int = 1 << 30) -> float:
 
 def main() -> None:
     """Measure and write."""
-    if not usable(torch.zeros(1, device="cuda")):
+    if not launch.usable(torch.zeros(1, device="cuda")):
         raise SystemExit("Triton, or a processor that it compiles for, is missing")
     case, rate = Case(), copy_rate()
     found: dict[str, Any] = {}
