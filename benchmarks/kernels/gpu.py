@@ -48,7 +48,7 @@ def with_torch(run: Run) -> Run:
     """The same without Triton's loops."""
 
     def slow() -> Any:
-        with mock.patch.object(launch, "_has_triton", lambda: False):
+        with mock.patch.object(launch, "_has_triton", return_value=False):
             return run()
 
     return slow
@@ -111,7 +111,7 @@ def copy_rate(n_bytes: int = 1 << 30) -> float:
 
 def main() -> None:
     """Measure and write."""
-    if not launch.usable(torch.zeros(1, device="cuda")):
+    if not torch.cuda.is_available() or not launch.usable(torch.zeros(1, device="cuda")):
         raise SystemExit("Triton, or a processor that it compiles for, is missing")
     case, rate = Case(), copy_rate()
     found: dict[str, Any] = {}
