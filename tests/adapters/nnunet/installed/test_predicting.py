@@ -203,7 +203,7 @@ def test_the_command_resumes_names_bad_cases_and_divides_the_work(model_3d, imag
     assert "made with other settings: members" in other.stderr
 
 
-def test_evaluate_report_and_triage_read_what_was_written(streamed, session, tmp_path):
+def test_evaluate_and_report_read_what_was_written(streamed, session, tmp_path):
     labels = session.root / "raw" / NAME / "labelsTs"
     scored = tmp_path / "scored"
     evaluated = command_line.here("evaluate", streamed, labels, "-o", scored, "--classes", "organ,lesion")
