@@ -31,7 +31,7 @@ class Point:
 
 
 def run_figure(run: RunManifest, name: str = "run") -> Markup:
-    """Learning rate and validation score over the epochs, restarts as lines, members as dots."""
+    """Learning rate and validation score over the epochs, beginnings of cycles as lines, members as dots."""
     epochs = [float(entry.epoch) for entry in run.history]
     rates = [math.nan if entry.lr is None else entry.lr for entry in run.history]
     scores = [entry.score for entry in run.history]
@@ -46,7 +46,7 @@ def run_figure(run: RunManifest, name: str = "run") -> Markup:
     upper.x_axis(numbers=False)
     upper.line(epochs, rates, "curve rate")
     lower.y_axis("Validation score")
-    lower.x_axis("Epoch (dashed: restart)")
+    lower.x_axis("Epoch (dashed: a cycle begins)")
     lower.line(epochs, scores, "curve score")
     for member in run.members:
         dot = element(
