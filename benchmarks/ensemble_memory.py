@@ -12,11 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from ckpt_uq.demo.machine import machine, versions
 from ckpt_uq.ensemble import CheckpointEnsemble
 from ckpt_uq.selection import PeakCheckpointSelector
 
@@ -52,7 +54,8 @@ def measure(folder: Path, member_mb: float, n_members: int) -> dict[str, float]:
     """Peak memory of predicting one slice with the first members of a run, above that of having the model."""
     model = network(member_mb)
     image = torch.zeros(1, 128, 128)
-    model(image[None])
+    CheckpointEnsemble([model]).predict(image)  # loads and compiles whatever is needed
+    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     before = status_mb("VmRSS")
     started = time.perf_counter()
     prediction = CheckpointEnsemble.from_run(folder, model, epochs=range(n_members)).predict(image)
@@ -88,7 +91,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         rows = compare(arguments.member_mb, arguments.members, Path(folder) / "run")
-    RESULT.write_text(json.dumps({"member_mb": arguments.member_mb, "ensembles": rows}, indent=2) + "\n")
+    where = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), "versions": versions()}
+    result = {"member_mb": arguments.member_mb, **where, "ensembles": rows}
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
     for row in rows:
         print(
             f"{row['n_members']:3d} members: {row['extra_mb']:7.1f} MB beside the model, "

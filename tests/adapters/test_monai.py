@@ -84,7 +84,7 @@ def test_without_background(error, join):
         (lambda: CalibrationBinsMetric(error="ace"), "error must be one of"),
         (lambda: CalibrationBinsMetric(over="voxels"), "over must be one of"),
         (lambda: CalibrationBinsMetric(include_background=False), "needs kind='class_wise'"),
-        (lambda: CalibrationBinsMetric(n_bins=0), "n_bins must be >= 1"),
+        (lambda: CalibrationBinsMetric(n_bins=0), "n_bins must be an integer >= 1"),
         (lambda: CalibrationBinsMetric()(y_pred=torch.ones(1, 2, 4) / 2), "y must be the labels"),
         (
             lambda: CalibrationBinsMetric()(y_pred=torch.ones(1, 2, 4) / 2, y=torch.ones(1, 1, 5)),
