@@ -90,8 +90,8 @@ def test_an_out_that_cannot_be_made(tmp_path, out):
     assert len(failed.stderr.splitlines()) == 1
 
 
-def test_unknown_data_and_wrong_usage():
-    assert "one of phantom, " in here("demo", "--data", "brain").stderr
+def test_unknown_data_and_wrong_usage(tmp_path):
+    assert "one of phantom, " in here("demo", "--data", "brain", "-o", tmp_path / "out").stderr
     assert here("demo", "--epochs", "0").exit_code == 2
 
 
