@@ -260,6 +260,23 @@ def test_weights_of_another_architecture_are_refused(tmp_path, change, message):
     assert_same(before, dict(module.state_dict()))
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")  # torch means to move it
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8), "torch.qint8"),
+        (lambda: torch.ones(3).to_sparse(), "torch.sparse_coo"),
+        (lambda: torch.ones(3, device="meta"), "meta"),
+        (lambda: 3.0, "float"),
+    ],
+)
+def test_weights_that_are_no_plain_numbers_are_refused(make, kind):
+    state = {**network().state_dict(), "0.bias": make()}
+    expected = rf"a\.pt must hold dense tensors with data, but 0\.bias is .*{kind}.*; dequantise"
+    with pytest.raises(CheckpointError, match=expected):
+        check_fits(state, network(), "a.pt")
+
+
 # --- other tools' checkpoints ---------------------------------------------------------------------------
 
 

@@ -303,6 +303,56 @@ def test_a_sigmoid_is_not_taken_twice():
     torch.testing.assert_close(mended.mean_prob, once.mean_prob, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("grid", [(3, 4), (70, 65), (5, 20, 17), (5000,)])
+@pytest.mark.parametrize("images", [1, 2])
+def test_a_member_among_others_that_takes_the_softmax_itself_is_named(grid, images):
+    logits = [torch.randn(3, *grid, generator=torch.Generator().manual_seed(seed)) for seed in range(images)]
+    mixed = CheckpointEnsemble([lambda x: x, lambda x: -x, lambda x: x.softmax(1)])
+    with pytest.raises(MemberError, match=r"member 2 \(function\) returned prob.*let it return logits"):
+        mixed.predict_batch(logits)
+    mended = CheckpointEnsemble([lambda x: x, lambda x: -x, lambda x: x.softmax(1).log()])
+    for got, expected in zip(
+        mended.predict_batch(logits),
+        CheckpointEnsemble([lambda x: x, lambda x: -x, lambda x: x]).predict_batch(logits),
+        strict=True,
+    ):
+        torch.testing.assert_close(got.mean_prob, expected.mean_prob)
+
+
+@pytest.mark.parametrize("changed", [(0, 2, 1), (1, 0, 3)])
+def test_a_member_with_one_voxel_that_is_no_distribution_returned_logits(changed):
+    logits = torch.randn(3, 3, 4, generator=torch.Generator().manual_seed(0))
+
+    def nearly(x):
+        probs = x.softmax(1)
+        probs[(0, *changed)] += 1
+        return probs
+
+    assert CheckpointEnsemble([lambda x: x, nearly]).predict(logits).n_members == 2
+
+
+def test_an_image_without_voxels_is_no_reason_to_suspect_a_member():
+    empty = torch.zeros(2, 0, 4)
+    assert CheckpointEnsemble([lambda x: x] * 2).predict(empty).grid == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (lambda z: None, "transform must return a tensor of logits, got NoneType"),
+        (lambda z: z.numpy(), "transform must return a tensor of logits, got ndarray"),
+        (lambda z: z.argmax(0), r"logits of the shape it got, \(3, 6, 5\), got \(6, 5\)"),
+        (1.5, r"transform must be a function of logits, got 1\.5; for a temperature"),
+    ],
+)
+def test_a_transform_that_returns_no_logits_is_refused(models, image, transform, message):
+    ensemble = CheckpointEnsemble(models)
+    with pytest.raises(ArgumentError, match=message):
+        ensemble.predict(image, transform=transform)
+    with pytest.raises(ArgumentError, match=message):
+        ensemble.predict(image).recalibrated(transform)
+
+
 @pytest.mark.parametrize("logits", [torch.zeros(1, 2, 2), torch.linspace(0, 0.8, 4).reshape(1, 2, 2)])
 def test_small_logits_of_regions_are_logits(logits):
     assert CheckpointEnsemble([lambda x: x], outputs="regions").predict(logits).segmentation.shape == (2, 2)
@@ -494,7 +544,7 @@ def test_nothing_leaves_the_device_before_the_last_member(models, device, output
     images = torch.zeros(2, 1, 6, 5, device=device)
     ensemble = CheckpointEnsemble(models, outputs=outputs, variance=True, labels=True)
     with StaysOnDevice():
-        _, [several] = ensemble._accumulate([images], progress=False)
+        _, [several], _ = ensemble._accumulate([images], progress=False)
     assert [m.n_members for m in several] == [4, 4]
     assert {m.mean_prob.device.type for m in several} == {device}
 

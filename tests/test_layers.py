@@ -11,7 +11,17 @@ import pytest
 PACKAGE = "ckpt_uq"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
-GROUND = ("_version", "errors", "arrays", "probabilities", "named_function", "spacing", "kernels", "io")
+GROUND = (
+    "_version",
+    "errors",
+    "arrays",
+    "axes",
+    "probabilities",
+    "named_function",
+    "spacing",
+    "kernels",
+    "io",
+)
 """Stand under all; import nobody but each other."""
 
 CHAIN = (

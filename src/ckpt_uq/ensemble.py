@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,8 +16,10 @@ from torch import Tensor
 from ckpt_uq import moments
 from ckpt_uq.arrays import as_tensor
 from ckpt_uq.errors import ArgumentError, MemberError
+from ckpt_uq.logits import transformed
 from ckpt_uq.members.checkpoints import CheckpointMembers
 from ckpt_uq.members.models import ModelMembers
+from ckpt_uq.members.softmaxed import looks_softmaxed, require_alike
 from ckpt_uq.members.source import Member, MemberSource
 from ckpt_uq.members.untouched import same_random_state
 from ckpt_uq.moments import EnsembleMoments, Outputs, Transform
@@ -182,7 +185,7 @@ class CheckpointEnsemble:
         MemberError
             If a member returns NaN, another shape than the others, or not what ``outputs`` says.
         ArgumentError
-            If a transform is given where there are no logits, or changes their shape.
+            If a transform is given where there are no logits, or returns anything but logits of their shape.
         """
         as_tensor(image, "image")  # or an error that says so
         return self.predict_batch(image[None], transform=transform, progress=progress)[0]
@@ -212,22 +215,29 @@ class CheckpointEnsemble:
         """
         batches = [image[None] for image in images] if isinstance(images, list | tuple) else [images]
         ways_back = [as_tensor(batch, "images").give_back for batch in batches]
-        names, per_batch = self._accumulate(batches, transform, progress=progress)
+        safe = None if transform is None else partial(transformed, transform)
+        names, per_batch, softmaxed = self._accumulate(batches, safe, progress=progress)
         predictions = []
         for give_back, several in zip(ways_back, per_batch, strict=True):
             for m in several:
                 moments.verify(m, names)
                 predictions.append(of_moments(m, self._region_order, give_back))
+        if self._outputs == "logits":
+            require_alike(names[1:], softmaxed[1:])  # of the first one its moments have told
         return predictions
 
     def _accumulate(
         self, batches: Sequence[Any], transform: Transform | None = None, *, progress: bool
-    ) -> tuple[list[str], list[list[EnsembleMoments]]]:
-        """Moments of every image of every batch, and the members' names; nothing is read back."""
+    ) -> tuple[list[str], list[list[EnsembleMoments]], list[Tensor]]:
+        """The members' names, moments of every image of every batch, and whether each member softmaxed them.
+
+        Nothing is read back.
+        """
         if not batches or any(len(batch) == 0 for batch in batches):
             raise ArgumentError("images must hold at least one image, got none")
         names: list[str] = []
         per_batch: list[list[EnsembleMoments]] = [[] for _ in batches]
+        softmaxed: list[Tensor] = []
         with torch.no_grad(), same_random_state(), _progress_bar(len(self), shown=progress) as advance:
             for member in self._source.members():
                 if len(names) == len(self) or not isinstance(member, Member):
@@ -236,8 +246,11 @@ class CheckpointEnsemble:
                         f"{type(member).__name__} as number {len(names) + 1}; see ckpt_uq.MemberSource"
                     )
                 weight = self._weights[len(names)]
-                for batch, several in zip(batches, per_batch, strict=True):
+                looks = [
                     self._fold(several, member, batch, weight, transform)
+                    for batch, several in zip(batches, per_batch, strict=True)
+                ]
+                softmaxed.append(torch.stack(looks).all())
                 names.append(member.name)
                 del member  # before the next one is loaded
                 advance()
@@ -246,7 +259,7 @@ class CheckpointEnsemble:
                 f"the source must hand out {len(self)} members, its length, got {len(names)}; see "
                 "ckpt_uq.MemberSource"
             )
-        return names, per_batch
+        return names, per_batch, softmaxed
 
     def _fold(
         self,
@@ -255,7 +268,8 @@ class CheckpointEnsemble:
         batch: Any,
         weight: float,
         transform: Transform | None,
-    ) -> None:
+    ) -> Tensor:
+        """Fold in what a member says of a batch; return whether that looks like a softmax's output."""
         out = self._run(member, batch)
         if not several:
             dtype = torch.float64 if out.dtype == torch.float64 else torch.float32
@@ -268,6 +282,7 @@ class CheckpointEnsemble:
             )
         for m, image in zip(several, out, strict=True):
             moments.update(m, image, weight=weight, transform=transform)
+        return looks_softmaxed(out).to(several[0].mean_prob.device)
 
     def _init(self, out: Tensor, dtype: torch.dtype) -> EnsembleMoments:
         _, n_classes, *grid = out.shape

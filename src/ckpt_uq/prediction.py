@@ -15,7 +15,7 @@ from ckpt_uq import decomposition, maps
 from ckpt_uq.arrays import as_tensor
 from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.logits import as_logits, as_probabilities
+from ckpt_uq.logits import as_logits, as_probabilities, transformed
 from ckpt_uq.moments import EnsembleMoments, Outputs, Transform
 
 
@@ -108,6 +108,11 @@ class Prediction:
             Without ``expected_entropy``, ``mutual_information`` and ``variance``, which tell of the members
             as they were.
 
+        Raises
+        ------
+        ArgumentError
+            If the transform returns anything but logits of the shape it got.
+
         Examples
         --------
         >>> prediction = Prediction.from_probs(torch.tensor([[0.9], [0.1]]))
@@ -116,7 +121,8 @@ class Prediction:
                 [0.2500]])
         """
         outputs: Literal["probs", "regions"] = "probs" if self.moments.outputs != "regions" else "regions"
-        mean_prob = as_probabilities(transform(as_logits(self.moments.mean_prob, outputs)), outputs)
+        logits = transformed(transform, as_logits(self.moments.mean_prob, outputs))
+        mean_prob = as_probabilities(logits, outputs)
         known = EnsembleMoments(mean_prob, mean_entropy=mean_prob.new_full((), math.nan), outputs=outputs)
         return Prediction(known, self.region_order, self.give_back)
 

@@ -36,7 +36,8 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, source: object = 
     Raises
     ------
     CheckpointError
-        If names are missing or unexpected, shapes or kinds of numbers differ, or a parameter is infinite.
+        If names are missing or unexpected, shapes or kinds of numbers differ, or a parameter is infinite,
+        quantised, sparse or without data.
 
     Examples
     --------
@@ -51,6 +52,12 @@ def check_fits(state: Mapping[str, Tensor], module: nn.Module, source: object = 
     if missing or unexpected:
         _refuse(source, module, f"missing {listing(missing)}, unexpected {listing(unexpected)}")
     fitting = {own: state[their_names[name]] for name, own in own_names.items()}
+    unplain = [f"{name} is {_kind(value)}" for name, value in fitting.items() if not _is_plain(value)]
+    if unplain:
+        raise CheckpointError(
+            f"{source} must hold dense tensors with data, but {listing(unplain)}; dequantise or densify them "
+            "where they were made, and save them in floating point"
+        )
     misshapen = [
         f"{name} has shape {tuple(value.shape)} instead of {tuple(ours[name].shape)}"
         for name, value in fitting.items()
@@ -166,10 +173,10 @@ def _plain_tensor(
     name: str, value: Tensor, source: object, dtype: torch.dtype | None, *, infinite: bool
 ) -> Tensor:
     value = value.detach()
-    if type(value) is not Tensor or value.layout != torch.strided or value.is_meta or value.is_quantized:
-        kind = f"{type(value).__name__} ({value.layout}, {value.dtype}, {value.device})"
+    if type(value) is not Tensor or not _is_plain(value):
         raise CheckpointError(
-            f"{source}: {name} must be a dense tensor with data, got {kind}; gather or densify it first"
+            f"{source}: {name} must be a dense tensor with data, got {_kind(value)}; gather or "
+            "densify it first"
         )
     stored = value.to("cpu", _stored_type(value, dtype))
     overflows = infinite and stored.dtype != value.dtype and _all_finite(value)
@@ -180,6 +187,18 @@ def _plain_tensor(
         )
     compact = stored.untyped_storage().nbytes() == stored.numel() * stored.itemsize
     return stored if compact else stored.clone(memory_format=torch.contiguous_format)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether numbers can be taken out as they are: quantised ones mean others than they hold."""
+    if not isinstance(value, Tensor):
+        return False
+    return value.layout == torch.strided and not value.is_meta and not value.is_quantized
+
+
+def _kind(value: object) -> str:
+    name = type(value).__name__
+    return f"{name} ({value.layout}, {value.dtype}, {value.device})" if isinstance(value, Tensor) else name
 
 
 def _has_nan(value: Tensor) -> bool:

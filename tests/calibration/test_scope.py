@@ -78,9 +78,15 @@ def test_tensors_give_tensors(scope):
     [
         (np.zeros((4, 4), int), {"scope": "roi"}, r"scope must be one of \('all', .*got 'roi'"),
         (np.zeros((4, 4)), {}, "labels must be integers .*float64"),
-        (np.zeros((4, 4), int), {"scope": "dilated_roi", "pixels": -1}, "pixels must be >= 0, got -1"),
+        (
+            np.zeros((4, 4), int),
+            {"scope": "dilated_roi", "pixels": -1},
+            "pixels must be an int.* >= 0, got -1",
+        ),
+        (np.zeros((4, 4), int), {"pixels": 1.5}, "pixels must be an integer >= 0, got 1.5"),
         (np.zeros(4, int), {"scope": "dilated_roi"}, r"grid of 2 or 3 dimensions.*got \(4,\)"),
-        (np.zeros((2, 4, 4), int), {"scope": "dilated_roi", "slice_axis": 3}, "slice_axis=3"),
+        (np.zeros((2, 4, 4), int), {"scope": "dilated_roi", "slice_axis": 3}, "slice_axis must.*got 3"),
+        (np.zeros((2, 4, 4), int), {"scope": "dilated_roi", "slice_axis": 1.0}, "slice_axis must.*got 1.0"),
         (np.zeros((4, 4), int), {"scope": "boundary", "width": -1.0}, "width must"),
         (np.zeros((4, 4), int), {"scope": "boundary", "spacing": (1.0,)}, "spacing must"),
     ],

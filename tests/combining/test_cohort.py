@@ -330,7 +330,8 @@ def test_a_case_without_a_whole_last_file_is_made_again(tmp_path, left):
         ({"weights": [1, 2]}, "weights must be 3 positive numbers, one a member, got"),
         ({"weights": [1, 2, 0]}, "weights must be 3 positive numbers"),
         ({"weights": [1, 2, float("nan")]}, "weights must be 3 positive numbers"),
-        ({"slice_axis": 3}, "slice_axis must be 0, 1 or 2, got 3"),
+        ({"slice_axis": 3}, r"slice_axis must be an integer in \[-3, 3\), .*got 3"),
+        ({"slice_axis": 1.0}, "slice_axis must be an integer.*got 1.0"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path, options, message):

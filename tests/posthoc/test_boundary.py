@@ -74,8 +74,10 @@ def test_one_side_that_is_all_right_is_named():
     ("options", "message"),
     [
         ({"near": 0.0}, "temperature must be positive"),
-        ({"pixels": 0}, "pixels must be >= 1, got 0"),
-        ({"slice_axis": 3}, "slice_axis must be an axis of a 3D grid, got 3"),
+        ({"pixels": 0}, "pixels must be an integer >= 1, got 0"),
+        ({"pixels": 1.5}, "pixels must be an integer >= 1, got 1.5"),
+        ({"slice_axis": 3}, r"slice_axis must be an integer in \[-3, 3\), the axis of a 3D grid.*got 3"),
+        ({"slice_axis": 1.0}, "slice_axis must be an integer.*got 1.0"),
     ],
 )
 def test_arguments_that_make_no_sense(options, message):

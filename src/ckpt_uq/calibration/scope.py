@@ -10,6 +10,8 @@ import numpy as np
 from scipy.ndimage import binary_dilation, find_objects, generate_binary_structure
 
 from ckpt_uq.arrays import as_tensor, on_host
+from ckpt_uq.axes import as_slice_axis
+from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.kernels.distance import distance_to
 from ckpt_uq.probabilities import require_labels
@@ -56,8 +58,8 @@ def scope_mask(
     Raises
     ------
     ArgumentError
-        If the scope is unknown, a dilation is asked for on a grid that is neither 2D nor 3D, or `width` or
-        `spacing` is no length.
+        If the scope is unknown, `pixels` or `slice_axis` is no such integer, a dilation is asked for on a
+        grid that is neither 2D nor 3D, or `width` or `spacing` is no length.
 
     Examples
     --------
@@ -68,16 +70,15 @@ def scope_mask(
     """
     if scope not in get_args(Scope):
         raise ArgumentError(f"scope must be one of {get_args(Scope)}, got {scope!r}")
-    if pixels < 0:
-        raise ArgumentError(f"pixels must be >= 0, got {pixels}")
+    steps = integer("pixels", pixels, at_least=0)
     truth = on_host(labels, "labels")
     require_labels(truth, truth.shape)
     if scope == "boundary":
         band = _boundary_band(truth, require_length(width, "width"), as_spacing(spacing, truth.ndim))
         return _as_given(band, labels)
     mask = np.ones(truth.shape, np.bool_) if scope == "all" else truth > 0
-    if scope == "dilated_roi" and pixels > 0:
-        mask = binary_dilation(mask, _in_plane_cross(truth.shape, slice_axis), iterations=pixels)
+    if scope == "dilated_roi" and steps > 0:
+        mask = binary_dilation(mask, _in_plane_cross(truth.shape, slice_axis), iterations=steps)
     return _as_given(mask, labels)
 
 
@@ -99,12 +100,9 @@ def _in_plane_cross(grid: tuple[int, ...], slice_axis: int) -> Array:
     cross: Array = generate_binary_structure(2, 1)
     if len(grid) == 2:
         return cross
-    if len(grid) != 3 or not -3 <= slice_axis < 3:
-        raise ArgumentError(
-            f"labels must have a grid of 2 or 3 dimensions, and slice_axis must be one of them, got {grid} "
-            f"and slice_axis={slice_axis}"
-        )
-    return np.expand_dims(cross, slice_axis)
+    if len(grid) != 3:
+        raise ArgumentError(f"labels must have a grid of 2 or 3 dimensions to be dilated on, got {grid}")
+    return np.expand_dims(cross, as_slice_axis(slice_axis, len(grid)))
 
 
 def _as_given(mask: Array, labels: Any) -> Any:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from ckpt_uq.axes import as_slice_axis
 from ckpt_uq.case_folder import clear
 from ckpt_uq.combining.scores import CaseScores, CaseSums
 from ckpt_uq.combining.slabs import require_same_shape, slab_predictions
@@ -63,7 +64,7 @@ def combine_case(
         members = _opened(stack, paths)
         require_same_shape(members)
         geometry = common_geometry(members)
-        axis = geometry.axial_axis if slice_axis is None else slice_axis
+        axis = geometry.axial_axis if slice_axis is None else as_slice_axis(slice_axis, ndim=3)
         predictions = slab_predictions(members, weights, region_order)
         clear(folder)
         sums = CaseSums(members[0].shape[0], axis, region_order)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ckpt_uq.axes import as_slice_axis
 from ckpt_uq.case_folder import MEAN_PROBS
 from ckpt_uq.cohort import CohortOutcome, Progress, run_cohort
 from ckpt_uq.combining.case import combine_case
@@ -76,7 +77,7 @@ def combine_cohort(
             folder,
             weights=settings["weights"],
             region_order=settings["region_order"] and tuple(settings["region_order"]),
-            slice_axis=slice_axis,
+            slice_axis=settings["slice_axis"],
             save_probs=save_probs,
             progress=report,
         )
@@ -105,13 +106,12 @@ def _settings(
     shares = [1.0] * len(folders) if weights is None else [float(weight) for weight in weights]
     if len(shares) != len(folders) or not all(math.isfinite(share) and share > 0 for share in shares):
         raise ArgumentError(f"weights must be {len(folders)} positive numbers, one a member, got {weights}")
-    if slice_axis not in (None, 0, 1, 2):
-        raise ArgumentError(f"slice_axis must be 0, 1 or 2, got {slice_axis}")
+    axis = None if slice_axis is None else as_slice_axis(slice_axis, ndim=3)
     return {
         "members": folders,
         "weights": shares,
         "region_order": None if region_order is None else [int(label) for label in region_order],
-        "slice_axis": slice_axis,
+        "slice_axis": axis,
     }
 
 

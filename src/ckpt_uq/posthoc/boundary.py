@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d, max_pool3d
 
 from ckpt_uq.arrays import as_tensor, on_host
+from ckpt_uq.axes import as_slice_axis
+from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError, DataError
 from ckpt_uq.posthoc.fit import fit_scaling
 from ckpt_uq.posthoc.likelihood import Case
@@ -49,10 +51,8 @@ class BoundaryTemperature:
     def __post_init__(self) -> None:
         for temperature in (self.near, self.far):
             LogitScaling.of_temperature(temperature)  # or an error that says so
-        if self.pixels < 1:
-            raise ArgumentError(f"pixels must be >= 1, got {self.pixels}; without a band use one temperature")
-        if not -3 <= self.slice_axis < 3:
-            raise ArgumentError(f"slice_axis must be an axis of a 3D grid, got {self.slice_axis}")
+        integer("pixels", self.pixels)  # without a band, one temperature will do
+        as_slice_axis(self.slice_axis, ndim=3)
 
     def __call__(self, logits: Tensor) -> Tensor:
         r"""Map logits of shape (C, \*S), S of 2 or 3 dimensions."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ckpt_uq.arrays import borrow, is_tensor
+from ckpt_uq.axes import as_slice_axis
 from ckpt_uq.errors import ArgumentError
 
 
@@ -31,10 +32,7 @@ def checked_slice_axis(grid: tuple[int, ...], slice_axis: int, ndim: int, name: 
     """Count the axis from the front; a 2D grid is one slice along a new axis 0."""
     if len(grid) not in (2, 3) or len(grid) < ndim:
         raise ArgumentError(f"{name} must have a grid of {ndim} to 3 dimensions for ndim={ndim}, got {grid}")
-    n_axes = 3 if len(grid) == 3 else 1
-    if not -n_axes <= slice_axis < n_axes:
-        raise ArgumentError(f"slice_axis must be an axis of the grid {grid} to slice along, got {slice_axis}")
-    return slice_axis % n_axes
+    return as_slice_axis(slice_axis, len(grid))
 
 
 def checked_element(element: Any, ndim: int) -> np.ndarray[Any, Any]:
