@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.evaluation.risk_coverage import aurc, e_aurc, normalised_aurc, risk_coverage
+from reference.report import mean_selective_risk
 
 CASES = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 3)), min_size=1, max_size=6)
 
@@ -28,6 +29,14 @@ def test_ties_are_the_average_over_their_orders(cases):
     expected = sum(area([risk for risk, _ in order]) for order in orders) / len(orders)
     risk, uncertainty = zip(*cases, strict=True)
     assert aurc(risk=risk, uncertainty=uncertainty) == pytest.approx(float(expected))
+
+
+@given(CASES)
+def test_every_point_of_the_curve_is_the_mean_over_the_orders_of_ties(cases):
+    risk, uncertainty = zip(*cases, strict=True)
+    curve = risk_coverage(risk=risk, uncertainty=uncertainty)
+    np.testing.assert_allclose(curve.risk, mean_selective_risk(uncertainty, risk), atol=1e-12)
+    np.testing.assert_allclose(curve.optimal, mean_selective_risk(risk, risk), atol=1e-12)
 
 
 @given(CASES)

@@ -125,7 +125,7 @@ def test_a_file_gives_the_same_numbers(tmp_path):
     [
         ("", "cannot be read"),
         ("[]", "is no saved regression"),
-        (json.dumps({"format": "ckpt_uq quality", "version": 9}), "of another version"),
+        (json.dumps({"format": "ckpt_uq quality", "version": 9}), "has version 9, this library reads 1"),
         (json.dumps({"format": "ckpt_uq quality", "version": 1, "features": ["a"]}), "is damaged"),
         (
             json.dumps(

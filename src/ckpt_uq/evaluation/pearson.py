@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from scipy.stats import pearsonr
 
-from ckpt_uq.evaluation.cases import known_pairs
+from ckpt_uq.evaluation.cases import correlation
 
 
 def pearson(x: Iterable[float], y: Iterable[float]) -> float:
@@ -14,19 +14,13 @@ def pearson(x: Iterable[float], y: Iterable[float]) -> float:
 
     Parameters
     ----------
-    x, y : iterable of float
-        One value a case, such as an uncertainty score and Dice. A case that lacks one of them (NaN) is left
-        out.
+    x, y
+        As for :func:`~ckpt_uq.evaluation.spearman.spearman`.
 
     Returns
     -------
     float
         In [-1, 1]; NaN for fewer than two cases, or if `x` or `y` is the same for all.
-
-    Raises
-    ------
-    ArgumentError
-        If `x` and `y` do not have the same number of cases.
 
     See Also
     --------
@@ -37,7 +31,4 @@ def pearson(x: Iterable[float], y: Iterable[float]) -> float:
     >>> round(pearson([1.0, 2.0, 3.0, float("nan")], [0.9, 0.5, 0.1, 0.5]), 6)
     -1.0
     """
-    left, right = known_pairs(x, y)
-    if len(set(left)) < 2 or len(set(right)) < 2:
-        return float("nan")
-    return float(pearsonr(left, right).statistic)
+    return correlation(x, y, pearsonr)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from scipy.stats import spearmanr
 
-from ckpt_uq.evaluation.cases import known_pairs
+from ckpt_uq.evaluation.cases import correlation
 
 
 def spearman(x: Iterable[float], y: Iterable[float]) -> float:
@@ -33,7 +33,4 @@ def spearman(x: Iterable[float], y: Iterable[float]) -> float:
     >>> spearman([1.0, 2.0, 3.0, float("nan")], [0.9, 0.8, 0.1, 0.5])
     -1.0
     """
-    left, right = known_pairs(x, y)
-    if len(set(left)) < 2 or len(set(right)) < 2:
-        return float("nan")
-    return float(spearmanr(left, right).statistic)
+    return correlation(x, y, spearmanr)

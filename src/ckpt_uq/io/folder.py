@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.io.atomic import sync
 
 
 @contextmanager
@@ -41,17 +42,9 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def _sync_all(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ckpt_uq.errors import ArgumentError, DataError
-from ckpt_uq.io.atomic import write_bytes_atomic
+from ckpt_uq.errors import ArgumentError
+from ckpt_uq.io.versioned_json import VersionedJson
 from ckpt_uq.posthoc.boundary import BoundaryTemperature
 from ckpt_uq.posthoc.scaling import LogitScaling
 
-FORMAT, VERSION = "ckpt_uq transform", 1
+_FILE = VersionedJson("ckpt_uq transform", 1, what="transform", writer="save_transform")
 
 _KINDS: dict[str, type[LogitScaling] | type[BoundaryTemperature]] = {
     "scaling": LogitScaling,
@@ -49,8 +48,7 @@ def save_transform(path: str | Path, transform: LogitScaling | BoundaryTemperatu
             f"transform must be one of {[cls.__name__ for cls in _KINDS.values()]}, got "
             f"{type(transform).__name__}; keep your own function in your own file"
         )
-    content = {"format": FORMAT, "version": VERSION, "kind": kinds[0], **asdict(transform)}
-    write_bytes_atomic(path, (json.dumps(content, indent=2) + "\n").encode())
+    _FILE.write(path, {"kind": kinds[0], **asdict(transform)})
 
 
 def load_transform(path: str | Path) -> LogitScaling | BoundaryTemperature:
@@ -61,20 +59,8 @@ def load_transform(path: str | Path) -> LogitScaling | BoundaryTemperature:
     DataError
         If there is no such file, or it is damaged, of another format or of a later version.
     """
-    try:
-        content = json.loads(Path(path).read_bytes())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a saved transform: {error}") from error
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-        raise DataError(f"{path} is not a saved transform; write one with save_transform")
-    version, cls = content.pop("version", None), _KINDS.get(str(content.pop("kind", None)))
-    if version != VERSION or cls is None:
-        raise DataError(f"{path} has version {version}, this library reads {VERSION}; fit and save it anew")
-    try:
-        return cls(**{name: _hashable(value) for name, value in content.items()})
-    except (TypeError, ArgumentError) as error:
-        raise DataError(f"{path} is damaged ({error}); fit and save it anew") from error
+    return _FILE.read(path, _of_kind)
 
 
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _of_kind(fields: dict[str, Any]) -> LogitScaling | BoundaryTemperature:
+    return _KINDS[fields.pop("kind")](**fields)

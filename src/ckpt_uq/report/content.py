@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from ckpt_uq.evaluation.risk_coverage import risk_coverage
 from ckpt_uq.evaluation.spearman import spearman
 from ckpt_uq.report import figures
 from ckpt_uq.report.columns import SINGLE, Quantity, dice_column, quantity
 from ckpt_uq.report.reliability import reliability_bars
 from ckpt_uq.report.results import CaseResult, Results
-from ckpt_uq.report.risk_coverage import risk_coverage
 
 _TILES = (
     "dice_mean",
@@ -183,9 +183,7 @@ def triage_figures(
             "<strong>{}</strong>: −1 would be a perfect warning, 0 none.{}"
         ).format(int(known.sum()), f"{rho:.2f}".replace("-", "−"), _left_out(len(cases) - int(known.sum()))),
     )
-    curve = risk_coverage(x, 1 - y)
-    if curve is None:
-        return [scatter]
+    curve = risk_coverage(risk=1 - y[known], uncertainty=x[known])
     risk = figures.risk_coverage_figure(
         "risk-coverage",
         curve,
@@ -196,7 +194,7 @@ def triage_figures(
         "Area under the curve <strong>{:.3f}</strong>, lower is better; best possible order {:.3f} (dotted), "
         "no order {:.3f} (dashed). Read from the right: what is left of the error when the most uncertain "
         "cases go to a person."
-    ).format(curve.area, curve.optimal_area, curve.mean_risk)
+    ).format(curve.area, curve.optimal_area, curve.random_area)
     return [scatter, Figure(risk, "Risk against coverage", caption)]
 
 

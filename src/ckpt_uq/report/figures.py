@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from ckpt_uq.evaluation.risk_coverage import RiskCoverage
 from ckpt_uq.manifest import RunManifest
 from ckpt_uq.report.reliability import ReliabilityBars
-from ckpt_uq.report.risk_coverage import RiskCoverage
 from ckpt_uq.report.svg import Plot, drawing, element, padded
 
 FEW = 100
@@ -117,16 +117,16 @@ def scatter_figure(name: str, points: Sequence[Point], x_label: str, y_label: st
 
 def risk_coverage_figure(name: str, curve: RiskCoverage, x_label: str, risk_label: str) -> Markup:
     """Risk of the accepted cases at every coverage, between the best order and none."""
-    top = max(curve.mean_risk, float(curve.risk.max()), float(curve.optimal.max()))
+    top = max(curve.random_area, float(curve.risk.max()), float(curve.optimal.max()))
     plot = Plot(58, 10, _SIDE + 60, _SIDE, (0.0, 1.0), (0.0, 1.08 * top or 1.0))
     plot.y_axis(risk_label)
     plot.x_axis(x_label)
-    plot.line((0.0, 1.0), (curve.mean_risk, curve.mean_risk), "curve random")
+    plot.line((0.0, 1.0), (curve.random_area, curve.random_area), "curve random")
     plot.line(curve.coverage, curve.optimal, "curve optimal")
     plot.line(curve.coverage, curve.risk, "curve ours")
     story = (
         f"Area under the curve {curve.area:.4f}; best possible {curve.optimal_area:.4f}; "
-        f"at random {curve.mean_risk:.4f}."
+        f"at random {curve.random_area:.4f}."
     )
     return drawing(name, "Risk against coverage", story, _SIDE + 136, _SIDE + 58, plot.group())
 
