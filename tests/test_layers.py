@@ -54,6 +54,7 @@ CHAIN = (
     "combining",
     "predicting",
     "evaluating",
+    "contouring",
     "report",
     "demo",
     "adapters",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -20,11 +21,16 @@ from commands_tiny import AFFINE, SHAPE, image_of, save_nifti
 from reference.member_folders import save_case, softmax_noise
 
 PROGRAM: Any = typer.main.get_command(app)
-COMMANDS: dict[str, Any] = {
-    **{name: command for name, command in PROGRAM.commands.items() if name != "nnunet"},
-    **{f"nnunet {name}": command for name, command in PROGRAM.commands["nnunet"].commands.items()},
+HOOK = runpy.run_path(str(Path(__file__).parents[2] / "docs/hooks/command_line.py"))
+COMMANDS: dict[str, Any] = dict(HOOK["leaves"](PROGRAM))
+READ_ONLY_PARSED = {  # minutes of training; nnU-Net; more cases than there are here
+    "demo",
+    "nnunet plugin",
+    "nnunet predict",
+    "calibrate",
+    "conformal fit",
+    "conformal apply",
 }
-READ_ONLY_PARSED = {"demo", "nnunet plugin", "nnunet predict", "calibrate"}  # minutes of training; nnU-Net
 STEPS = """
 
 def prepare(volume):

@@ -13,10 +13,9 @@ import numpy.typing as npt
 from ckpt_uq.calibration.scope import Scope, scope_mask
 from ckpt_uq.case_folder import ENTROPY
 from ckpt_uq.errors import DataError
-from ckpt_uq.evaluating.predictions import Labels, open_prediction, read_labels
+from ckpt_uq.evaluating.predictions import Labels, open_prediction, probability_slabs, read_labels
 from ckpt_uq.io.geometry import Geometry
 from ckpt_uq.io.nifti import read_volume
-from ckpt_uq.io.probabilities import open_probabilities
 
 _SLAB_VALUES = 1 << 24
 
@@ -111,17 +110,8 @@ class OpenCase:
         DataError
             The file cannot be read, or has another grid than the segmentation.
         """
-        if self.probs is None:
-            return
-        with open_probabilities(self.probs) as saved:
-            if saved.shape[1:] != self.truth.shape:
-                raise DataError(
-                    f"{self.probs} must have the segmentation's grid {self.truth.shape}, got "
-                    f"{saved.shape[1:]}"
-                )
-            depth = max(1, _SLAB_VALUES // (saved.shape[0] * self.truth[0].size))
-            for index, probs in enumerate(saved.slabs(depth)):
-                yield slice(index * depth, index * depth + probs.shape[1]), probs
+        if self.probs is not None:
+            yield from probability_slabs(self.probs, self.truth.shape, _SLAB_VALUES)
 
 
 def open_case(

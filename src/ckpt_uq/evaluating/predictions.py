@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from ckpt_uq.case_folder import DONE, MEAN_PROBS, SEGMENTATION, read_done
 from ckpt_uq.errors import ArgumentError, DataError
 from ckpt_uq.io.geometry import Geometry
 from ckpt_uq.io.nifti import read_volume as read_nifti
+from ckpt_uq.io.probabilities import open_probabilities
 from ckpt_uq.io.volume import Volume, read_volume
 from ckpt_uq.predicting.images import find_images
 
@@ -96,6 +99,24 @@ def open_prediction(folder: Path, *, finished_have_marks: bool) -> PredictedCase
         probs=probs if probs.is_file() and not _of_regions(done) else None,
         n_classes=max(order) + 1 if order else (done or {}).get("n_classes"),
     )
+
+
+def probability_slabs(
+    path: Path, grid: tuple[int, ...], n_values: int = 1 << 24
+) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
+    """Slices along axis 0, and their probabilities (C, depth, y, x), about so many numbers at a time.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or has another grid than the segmentation.
+    """
+    with open_probabilities(path) as saved:
+        if saved.shape[1:] != grid:
+            raise DataError(f"{path} must have the segmentation's grid {grid}, got {saved.shape[1:]}")
+        depth = max(1, n_values // math.prod((saved.shape[0], *grid[1:])))
+        for index, probs in enumerate(saved.slabs(depth)):
+            yield slice(index * depth, index * depth + probs.shape[1]), probs
 
 
 def read_labels(path: Path, geometry: Geometry) -> Labels:

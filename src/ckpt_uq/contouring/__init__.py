@@ -1,0 +1,1 @@
+"""Contours with a guarantee, of predictions on disk."""
