@@ -58,6 +58,13 @@ def evaluate(
     failed_below: Annotated[
         float, typer.Option(min=0, max=1, help="A case with less Dice has failed.")
     ] = 0.7,
+    regions: Annotated[
+        str | None,
+        typer.Option(
+            help="For predictions of regions: which labels each channel holds, as "
+            "kidney=1+2+3,mass=2+3,tumour=2; the calibration of each is measured."
+        ),
+    ] = None,
     raters: Annotated[
         Path | None,
         typer.Option(help="Folder of CASE.npz with several annotators' label maps, raters (R, z, y, x)."),
@@ -71,11 +78,13 @@ def evaluate(
     """Compare predictions with labels: Dice, calibration, and whether the uncertainty points to bad cases.
 
     Calibration (ECE) needs the mean probabilities of every case, which --save-probs of predict and combine
-    writes; without them Dice and the scores remain. With --metrics, metrics.json and the report get a table
-    for each group. A case that fails is left out and named, and the exit code is 3. Every call starts anew,
-    so that no number is of other labels than these.
+    writes; without them Dice and the scores remain. Predictions of regions, which may overlap, have a
+    calibration of each region instead, once --regions says which labels it holds. With --metrics, the report
+    and metrics.json get a table for each group. A case that fails is left out and named, and the exit code is
+    3. Every call starts anew, so that no number is of other labels than these.
     """
     from ckpt_uq.evaluating.cohort import evaluate_cohort
+    from ckpt_uq.evaluating.labelled_regions import labelled_regions
     from ckpt_uq.evaluating.opened import Regions
     from ckpt_uq.evaluating.wanted import Wanted, groups_of
     from ckpt_uq.terminal.outcome import name_failures
@@ -94,6 +103,7 @@ def evaluate(
                 failed_below=failed_below,
                 raters=raters,
                 strangers=ood,
+                labelled_regions=() if regions is None else labelled_regions(regions),
             ),
             progress=bar.show,
         )

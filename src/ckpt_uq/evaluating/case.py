@@ -29,12 +29,15 @@ class CaseEvaluation:
         The cells of scores.csv that further measures fill.
     without : tuple of str
         Keys of the measures that the case lacks something for.
+    of_regions : bool
+        Whether its probabilities are those of regions.
     """
 
     dice: dict[str, float]
     bins: Scopes | None
     more: dict[str, float] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    of_regions: bool = False
 
     @property
     def scores(self) -> dict[str, float]:
@@ -85,6 +88,7 @@ def evaluate_case(
         bins=bins,
         more={name: value for cells in more for name, value in cells.items()},
         without=tuple(measure.key for measure, one in begun if one is None),
+        of_regions=case.region_probs is not None,
     )
 
 

@@ -17,6 +17,7 @@ from ckpt_uq.evaluating.case import CaseEvaluation, evaluate_case
 from ckpt_uq.evaluating.failure import failure_table, strangers_table
 from ckpt_uq.evaluating.measures.calibration import CalibrationMeasure
 from ckpt_uq.evaluating.measures.measure import Measure
+from ckpt_uq.evaluating.measures.regions import RegionMeasure
 from ckpt_uq.evaluating.opened import open_case
 from ckpt_uq.evaluating.predictions import find_labels, find_predictions
 from ckpt_uq.evaluating.wanted import EVERY_COLUMN, Wanted
@@ -29,6 +30,11 @@ METRICS = "metrics.json"
 BINS = "calibration_bins.json"
 
 NO_CALIBRATION = "no calibration: not every case has mean_probs.npz; predict or combine with --save-probs"
+OF_REGIONS = (
+    "no calibration of classes: the predictions are of regions; say which labels each of them holds "
+    "(--regions), and theirs is measured"
+)
+OF_CLASSES = "no calibration of regions: the predictions are of classes, or have no mean_probs.npz"
 
 Row = Mapping[str, float]
 
@@ -181,7 +187,9 @@ def _groups(
     for measure in measures:
         n_without = sum(measure.key in case.without for case in evaluated.values())
         if n_without and measure.key != "raters":  # so that all numbers are of the same cases
-            found[measure.key] = {"what": NO_CALIBRATION, "rows": {}}
+            of_classes = isinstance(measure, RegionMeasure) and not _of_regions(evaluated)
+            what = OF_CLASSES if of_classes else _no_calibration(evaluated)
+            found[measure.key] = {"what": what, "rows": {}}
         else:
             found[measure.key] = {"what": measure.what, "rows": measure.table()}
     scores = _columns(rows)
@@ -220,7 +228,11 @@ def _uncertainty(scores: Mapping[str, list[float]]) -> dict[str, list[float]]:
 def _calibration(evaluated: Mapping[str, CaseEvaluation], roi_pixels: int) -> dict[str, Any]:
     scopes = _bins_by_scope(evaluated)
     if not scopes:
-        return {"ece_percent": math.nan, "ece_roi_percent": math.nan, "calibration": NO_CALIBRATION}
+        return {
+            "ece_percent": math.nan,
+            "ece_roi_percent": math.nan,
+            "calibration": _no_calibration(evaluated),
+        }
     pooled = {scope: reduce(CalibrationBins.merge, bins.values()) for scope, bins in scopes.items()}
     return {
         "ece_percent": 100 * pooled["all"].ece(),
@@ -228,6 +240,14 @@ def _calibration(evaluated: Mapping[str, CaseEvaluation], roi_pixels: int) -> di
         "calibration": f"top label, {pooled['all'].n_bins} bins, pooled over the voxels of all cases",
         "roi": f"true foreground and {roi_pixels} pixels around it in its slice",
     }
+
+
+def _no_calibration(evaluated: Mapping[str, CaseEvaluation]) -> str:
+    return OF_REGIONS if _of_regions(evaluated) else NO_CALIBRATION
+
+
+def _of_regions(evaluated: Mapping[str, CaseEvaluation]) -> bool:
+    return any(case.of_regions for case in evaluated.values())
 
 
 def _bins_by_scope(evaluated: Mapping[str, CaseEvaluation]) -> dict[str, dict[str, CalibrationBins]]:

@@ -52,8 +52,8 @@ class OpenCase:
         Where both lie.
     classes : tuple of str
         Names of the foreground classes, label 1 first.
-    probs : Path or None
-        File of the mean class probabilities, if there is one.
+    probs, region_probs : Path or None
+        File of the mean probabilities of classes, or of regions, if there is one.
     """
 
     folder: Path
@@ -62,6 +62,7 @@ class OpenCase:
     geometry: Geometry
     classes: tuple[str, ...]
     probs: Path | None
+    region_probs: Path | None = None
 
     @property
     def n_classes(self) -> int:
@@ -139,4 +140,4 @@ def open_case(
     if n_classes is None:
         n_classes = int(max(truth.max(), case.segmentation.max())) + 1
     names = tuple(classes or (f"class_{index}" for index in range(1, n_classes)))
-    return OpenCase(folder, case.segmentation, truth, case.geometry, names, case.probs)
+    return OpenCase(folder, case.segmentation, truth, case.geometry, names, case.probs, case.region_probs)

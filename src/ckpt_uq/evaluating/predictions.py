@@ -34,8 +34,8 @@ class PredictedCase:
         Integers, shape (z, y, x).
     geometry : Geometry
         Where it lies.
-    probs : Path or None
-        File of the mean class probabilities, if there is one.
+    probs, region_probs : Path or None
+        File of the mean probabilities of classes, or of regions, if there is one.
     n_classes : int or None
         Classes, background included, as far as the folder says; for regions the labels they paint.
     """
@@ -43,6 +43,7 @@ class PredictedCase:
     segmentation: Labels
     geometry: Geometry
     probs: Path | None
+    region_probs: Path | None
     n_classes: int | None
 
 
@@ -91,12 +92,13 @@ def open_prediction(folder: Path, *, finished_have_marks: bool) -> PredictedCase
     if done is None and finished_have_marks:
         raise DataError(f"{folder} must be finished, but has no {DONE}; run the same prediction again")
     volume = read_nifti(folder / SEGMENTATION)
-    probs = folder / MEAN_PROBS
+    probs = folder / MEAN_PROBS if (folder / MEAN_PROBS).is_file() else None
     order = ((done or {}).get("settings") or {}).get("region_order")
     return PredictedCase(
         segmentation=whole_numbers(volume, folder / SEGMENTATION),
         geometry=volume.geometry,
-        probs=probs if probs.is_file() and not _of_regions(done) else None,
+        probs=None if _of_regions(done) else probs,
+        region_probs=probs if _of_regions(done) else None,
         n_classes=max(order) + 1 if order else (done or {}).get("n_classes"),
     )
 

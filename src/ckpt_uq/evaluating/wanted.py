@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.evaluating.labelled_regions import LabelledRegion
 from ckpt_uq.evaluating.measures.calibration import CalibrationMeasure
 from ckpt_uq.evaluating.measures.kits import KitsMeasure
 from ckpt_uq.evaluating.measures.measure import Measure
 from ckpt_uq.evaluating.measures.raters import RatersMeasure
+from ckpt_uq.evaluating.measures.regions import RegionMeasure
 from ckpt_uq.evaluating.measures.scores import ScoresMeasure
 from ckpt_uq.evaluating.measures.surface import SurfaceMeasure
 from ckpt_uq.evaluating.measures.voxels import VoxelMeasure
@@ -19,7 +21,7 @@ from ckpt_uq.evaluating.opened import Regions
 GROUPS = ("calibration", "failure", "surface", "voxels", "scores", "kits")
 """What can be asked for; 'all' is all of them but 'kits', which is for the labels of KiTS alone."""
 
-_OF_LABELS = (CalibrationMeasure, KitsMeasure, RatersMeasure, SurfaceMeasure, VoxelMeasure)
+_OF_LABELS = (CalibrationMeasure, KitsMeasure, RatersMeasure, RegionMeasure, SurfaceMeasure, VoxelMeasure)
 
 EVERY_COLUMN = tuple(start for measure in _OF_LABELS for start in measure.columns)
 """How the names of columns begin that depend on the labels; scores of a prediction do not."""
@@ -43,6 +45,8 @@ class Wanted:
         Folder of CASE.npz with the label maps of several annotators.
     strangers : path, optional
         Results folder, or table of scores, of cases from elsewhere.
+    labelled_regions : tuple of LabelledRegion
+        For predictions of regions: which labels each channel holds; their calibration is measured then.
     """
 
     groups: tuple[str, ...] = ("failure",)
@@ -51,6 +55,7 @@ class Wanted:
     failed_below: float = 0.7
     raters: Path | None = None
     strangers: Path | None = None
+    labelled_regions: tuple[LabelledRegion, ...] = ()
 
     def measures(self) -> list[Measure]:
         """Fresh measures of the groups, in the order of :data:`GROUPS`."""
@@ -62,6 +67,8 @@ class Wanted:
             "kits": KitsMeasure,
         }
         found: list[Measure] = [make() for name, make in made.items() if name in self.groups]
+        if self.labelled_regions:
+            found.append(RegionMeasure(self.labelled_regions, self.regions))
         return found if self.raters is None else [*found, RatersMeasure(self.raters, self.regions)]
 
 

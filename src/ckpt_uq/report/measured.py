@@ -23,6 +23,13 @@ MEASURED: tuple[tuple[str, str, str, str, Literal["higher", "lower", ""]], ...] 
         "lower",
     ),
     (r"ece_(?P<of>foreground|boundary)_percent", "ECE{of}", "%", "As ECE, over such voxels alone.", "lower"),
+    (
+        r"ece_region_(?P<of>.+)_percent",
+        "ECE{of}",
+        "%",
+        "Gap between the region’s probability and how often voxels are in it.",
+        "lower",
+    ),
     (r"brier_reliability", "Brier: reliability", "", "The part that calibration can remove.", "lower"),
     (
         r"brier_resolution",

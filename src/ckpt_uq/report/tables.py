@@ -11,6 +11,7 @@ from ckpt_uq.report.columns import Quantity, quantity
 
 TITLES = {
     "calibration_errors": "Calibration errors",
+    "region_calibration": "Calibration errors of regions",
     "failure_detection": "Does uncertainty find the cases that failed?",
     "ood_detection": "Does uncertainty find cases from elsewhere?",
     "surface": "Surfaces",
