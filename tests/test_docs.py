@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -88,6 +89,12 @@ def test_the_pages_that_must_show_code_do() -> None:
     } <= {name(page) for page in WITH_CODE}
 
 
+def forget_afterwards(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Import a module of a page anew, and leave nothing of it to tests whose modules have the same name."""
+    monkeypatch.setitem(sys.modules, module, ModuleType(module))
+    del sys.modules[module]
+
+
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -98,7 +105,7 @@ def test_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for block in blocks(page):
         if block.file:
             Path(block.file).write_text(block.text)
-            monkeypatch.delitem(sys.modules, Path(block.file).stem, raising=False)
+            forget_afterwards(Path(block.file).stem, monkeypatch)
         elif block.language == "console":
             shell.call(block)
         else:

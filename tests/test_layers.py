@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,8 @@ GROUND = (
     "_version",
     "errors",
     "arrays",
-    "axes",
     "probabilities",
-    "named_function",
-    "spacing",
+    "grid",
     "kernels",
     "io",
 )
@@ -82,6 +81,9 @@ FRAMEWORKS = {
     "transformers",
 }
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+
+
+CONTRIBUTING = SOURCE.parents[1] / "CONTRIBUTING.md"
 
 
 def imported(source: str, module: str, is_package: bool = False) -> Iterator[str]:
@@ -214,3 +216,9 @@ def test_opening_a_checkpoint_elsewhere_or_trusting_one_is_a_fault(source: str, 
 
 def test_checkpoints_may_open_checkpoints() -> None:
     assert file_faults("torch.load(path, weights_only=True)", "ckpt_uq.checkpoints") == []
+
+
+def test_the_map_of_the_code_names_every_part_in_order() -> None:
+    rows = re.findall(r"^\| [^|`]+ \| (`.+`) \|", CONTRIBUTING.read_text(), re.MULTILINE)
+    named = [name.removesuffix("/") for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert named == [*GROUND, *CHAIN]

@@ -10,12 +10,11 @@ import numpy as np
 from scipy.ndimage import binary_dilation, find_objects, generate_binary_structure
 
 from ckpt_uq.arrays import as_tensor, on_host
-from ckpt_uq.axes import as_slice_axis
 from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.grid import as_slice_axis, as_spacing, require_length
 from ckpt_uq.kernels.distance import distance_to
 from ckpt_uq.probabilities import require_labels
-from ckpt_uq.spacing import as_spacing, require_length
 
 Array = np.ndarray[Any, Any]
 Scope = Literal["all", "foreground", "dilated_roi", "boundary"]

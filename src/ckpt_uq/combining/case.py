@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from ckpt_uq.axes import as_slice_axis
 from ckpt_uq.case_folder import clear
 from ckpt_uq.combining.scores import CaseScores, CaseSums
 from ckpt_uq.combining.slabs import require_same_shape, slab_predictions
 from ckpt_uq.combining.writing import CaseWriter
 from ckpt_uq.errors import DataError
+from ckpt_uq.grid import as_slice_axis
 from ckpt_uq.io.geometry import Geometry
 from ckpt_uq.io.probabilities import SavedProbabilities, geometry_beside, open_probabilities
 from ckpt_uq.kernels.blocks import thread_count

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ckpt_uq.axes import as_slice_axis
 from ckpt_uq.case_folder import MEAN_PROBS
 from ckpt_uq.cohort import CohortOutcome, Progress, run_cohort
 from ckpt_uq.combining.case import combine_case
 from ckpt_uq.errors import ArgumentError, DataError
+from ckpt_uq.grid import as_slice_axis
 from ckpt_uq.io.probabilities import find_cases
 
 

@@ -156,7 +156,7 @@ def _network(spec: str) -> torch.nn.Module:
     import torch
 
     from ckpt_uq.errors import ArgumentError
-    from ckpt_uq.named_function import named_function
+    from ckpt_uq.terminal.named_function import named_function
 
     factory = named_function(spec, "--model")
     try:
@@ -169,9 +169,9 @@ def _network(spec: str) -> torch.nn.Module:
 
 
 def _steps(preprocess: str | None, postprocess: str | None, inferer: str | None) -> Steps:
-    from ckpt_uq.named_function import named_function
     from ckpt_uq.predicting.slices import slices
     from ckpt_uq.predicting.steps import Steps, standardised
+    from ckpt_uq.terminal.named_function import named_function
 
     return Steps(
         standardised if preprocess is None else named_function(preprocess, "--preprocess"),

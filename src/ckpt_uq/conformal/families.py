@@ -12,9 +12,9 @@ import numpy as np
 
 from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.grid import as_spacing
 from ckpt_uq.kernels.distance import distance_to
 from ckpt_uq.probabilities import ProbRange, require_float, require_mask, require_unit_interval
-from ckpt_uq.spacing import as_spacing
 
 Array = np.ndarray[Any, Any]
 

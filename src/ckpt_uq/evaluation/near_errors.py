@@ -11,9 +11,9 @@ from scipy.ndimage import find_objects
 
 from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.grid import as_spacing
 from ckpt_uq.kernels.distance import distance_to
 from ckpt_uq.probabilities import require_mask
-from ckpt_uq.spacing import as_spacing
 
 
 class NearErrors(NamedTuple):

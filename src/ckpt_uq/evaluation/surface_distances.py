@@ -10,10 +10,10 @@ from scipy.ndimage import binary_erosion, find_objects
 
 from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.grid import as_spacing
 from ckpt_uq.kernels.distance import distance_to
 from ckpt_uq.kernels.surface import cell_codes, element_sizes
 from ckpt_uq.probabilities import require_mask
-from ckpt_uq.spacing import as_spacing
 
 Elements = Literal["surface", "voxels"]
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d, max_pool3d
 
 from ckpt_uq.arrays import as_tensor, on_host
-from ckpt_uq.axes import as_slice_axis
 from ckpt_uq.cycles import integer
 from ckpt_uq.errors import ArgumentError, DataError
+from ckpt_uq.grid import as_slice_axis
 from ckpt_uq.posthoc.fit import fit_scaling
 from ckpt_uq.posthoc.likelihood import Case
 from ckpt_uq.posthoc.scaling import LogitScaling

@@ -10,12 +10,12 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 
 from ckpt_uq.arrays import on_host
+from ckpt_uq.grid import as_spacing
 from ckpt_uq.scores._mask import class_mask
 from ckpt_uq.scores.boundary import boundary
 from ckpt_uq.scores.foreground import foreground
 from ckpt_uq.scores.mean import mean
 from ckpt_uq.scores.worst_lesion import lesions
-from ckpt_uq.spacing import as_spacing
 
 if TYPE_CHECKING:
     from ckpt_uq.prediction import Prediction

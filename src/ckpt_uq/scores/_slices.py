@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ckpt_uq.arrays import borrow, is_tensor
-from ckpt_uq.axes import as_slice_axis
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.grid import as_slice_axis
 
 
 def slices_first(array: Any, axis: int) -> Any:

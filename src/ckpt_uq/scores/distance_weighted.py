@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ckpt_uq.grid import as_spacing, require_length
 from ckpt_uq.kernels.distance import distance_to_other_side
 from ckpt_uq.scores._mask import MaskBy, class_mask
 from ckpt_uq.scores._uncertainty import UncertaintyMap, uncertainty_map
-from ckpt_uq.spacing import as_spacing, require_length
 
 if TYPE_CHECKING:
     from ckpt_uq.prediction import Prediction

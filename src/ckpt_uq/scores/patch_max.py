@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ckpt_uq.grid import as_spacing, require_length
 from ckpt_uq.scores._uncertainty import UncertaintyMap, uncertainty_map
-from ckpt_uq.spacing import as_spacing, require_length
 
 if TYPE_CHECKING:
     from ckpt_uq.prediction import Prediction

@@ -10,8 +10,8 @@ import numpy as np
 
 from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.grid import as_spacing
 from ckpt_uq.scores._mask import class_mask, require_class
-from ckpt_uq.spacing import as_spacing
 
 if TYPE_CHECKING:
     from ckpt_uq.prediction import Prediction

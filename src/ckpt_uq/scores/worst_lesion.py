@@ -11,9 +11,9 @@ from scipy.ndimage import find_objects, generate_binary_structure, label
 
 from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.grid import as_spacing
 from ckpt_uq.scores._mask import MaskBy, class_mask
 from ckpt_uq.scores._uncertainty import UncertaintyMap, uncertainty_map
-from ckpt_uq.spacing import as_spacing
 
 if TYPE_CHECKING:
     from ckpt_uq.prediction import Prediction

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.spacing import as_spacing, require_length
+from ckpt_uq.grid import as_spacing, require_length
 
 
 def test_without_spacing_voxels_count():
