@@ -124,4 +124,4 @@ def test_a_file_that_is_no_calibration(in_tiny, images, tmp_path):
     (tmp_path / "t.json").write_text("{}")
     done = predict(in_tiny, images, tmp_path / "out", "--transform", tmp_path / "t.json")
     assert done.exit_code == 1
-    assert "is not a saved transform" in done.stderr
+    assert "is no saved transform" in done.stderr
