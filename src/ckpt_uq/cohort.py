@@ -128,15 +128,27 @@ def _row(done: Mapping[str, Any]) -> dict[str, float | str | None]:
 
 def writable(out: str | Path) -> Path:
     """Make the folder that results go to, or say why it cannot hold them."""
+    out = results_folder(out, "cases")
+    if not os.access(out / "cases", os.W_OK):
+        raise DataError(f"out must be a folder that can be written to, {out} is read-only; choose another")
+    return out
+
+
+def results_folder(out: str | Path, within: str = "") -> Path:
+    """Make a folder for results, and one within it; return the first.
+
+    Raises
+    ------
+    DataError
+        It cannot be made, as where a file has that name.
+    """
     out = Path(out)
     try:
-        (out / "cases").mkdir(parents=True, exist_ok=True)
+        (out / within).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
             f"out must be a folder that can be written to, got {out}: {error.strerror}"
         ) from error
-    if not os.access(out / "cases", os.W_OK):
-        raise DataError(f"out must be a folder that can be written to, {out} is read-only; choose another")
     return out
 
 

@@ -149,6 +149,14 @@ def test_what_is_missing_or_wrong_is_named(cohort, new, tmp_path):
     assert "found none of case0" in here(*fit, "--label", "2").stderr
 
 
+def test_a_file_in_place_of_the_folder_is_an_error(cohort, new, tmp_path):
+    fit = ("--label", "2", "--level", "0.3", "-o", tmp_path / "c.json")
+    assert here("conformal", "fit", cohort.predictions, cohort.labels, *fit).exit_code == 0
+    done = here("conformal", "apply", new.predictions, tmp_path / "c.json", "-o", tmp_path / "c.json")
+    assert done.exit_code == 1
+    assert "out must be a folder that can be written to, got" in done.stderr
+
+
 def test_a_case_that_fails_is_named_and_the_others_are_done(cohort, new, tmp_path):
     fit = ("--label", "2", "--level", "0.3", "-o", tmp_path / "c.json")
     assert here("conformal", "fit", cohort.predictions, cohort.labels, *fit).exit_code == 0

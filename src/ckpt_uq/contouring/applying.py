@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ckpt_uq.case_folder import DONE
-from ckpt_uq.cohort import Progress
+from ckpt_uq.cohort import Progress, results_folder
 from ckpt_uq.conformal.contour import GuaranteedContour
 from ckpt_uq.contouring.case import ContourMap, contour_map
 from ckpt_uq.errors import CkptUQError, DataError
@@ -74,15 +74,10 @@ def apply_contour(
     DataError
         There are no predictions, a case is one that the contour was fitted on, or `out` cannot be written to.
     """
-    found, out = find_predictions(predictions), Path(out)
+    found = find_predictions(predictions)
     _require_apart(found, contour)
     truths = None if labels is None else find_labels(labels, found)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"out must be a folder that can be written to, got {out}: {error.strerror}"
-        ) from error
+    out = results_folder(out)
     marks = any((folder / DONE).is_file() for folder in found.values())
     rows: dict[str, dict[str, float]] = {}
     failed: dict[str, Exception] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.case_folder import DONE
-from ckpt_uq.cohort import SCORES, Progress
+from ckpt_uq.cohort import SCORES, Progress, results_folder
 from ckpt_uq.errors import CkptUQError, DataError
 from ckpt_uq.evaluating.case import CaseEvaluation, evaluate_case
 from ckpt_uq.evaluating.failure import failure_table, strangers_table
@@ -100,7 +100,7 @@ def evaluate_cohort(
     measures, strangers = wanted.measures(), _strangers(wanted)
     cases = find_predictions(predictions)
     truths = find_labels(labels, cases)
-    out = _folder(Path(out))
+    out = results_folder(out)
     marks = any((folder / DONE).is_file() for folder in cases.values())
     evaluated: dict[str, CaseEvaluation] = {}
     failed: dict[str, Exception] = {}
@@ -127,16 +127,6 @@ def evaluate_cohort(
     _write_bins(out / BINS, evaluated, measures)
     write_json(out / METRICS, metrics)
     return Evaluation(without_nan(metrics), failed, tuple(sorted(truths.keys() - cases.keys())))
-
-
-def _folder(out: Path) -> Path:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(
-            f"out must be a folder that can be written to, got {out}: {error.strerror}"
-        ) from error
-    return out
 
 
 def _said(path: Path) -> dict[str, dict[str, float]]:
