@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.calibration.samples import view_samples
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.evaluation.dice import dice_of_counts
+from ckpt_uq.grid import as_slice_axis
 from ckpt_uq.kernels.analysis import Question, analyze_slices
 from ckpt_uq.kernels.counting import contour_sizes, count_pairs
 from ckpt_uq.kernels.top import MOST_CLASSES
@@ -85,7 +86,7 @@ def analyze(
     n_bins: int = 15,
     contour: MaskBy = "threshold",
     ndim: Literal[2, 3] = 2,
-    slice_axis: int = 0,
+    slice_axis: SupportsIndex = 0,
     element: Any = None,
     maps: bool = True,
     out: tuple[Any, Any] | None = None,
@@ -297,7 +298,7 @@ def _slices(array: Any, axis: int) -> Any:
     return array.reshape((1,) * (3 - array.ndim) + tuple(array.shape))
 
 
-def _checked_axis(shape: tuple[int, ...], slice_axis: int, ndim: int) -> int:
+def _checked_axis(shape: tuple[int, ...], slice_axis: SupportsIndex, ndim: int) -> int:
     if ndim not in (2, 3):
         raise ArgumentError(f"ndim must be one of (2, 3), got {ndim!r}")
     if not 2 <= len(shape) <= 4 or len(shape) - 1 < ndim - 1 or (ndim == 3 and len(shape) != 4):
@@ -305,9 +306,4 @@ def _checked_axis(shape: tuple[int, ...], slice_axis: int, ndim: int) -> int:
             f"probs must have shape (C, *S) with a grid of {1 if ndim == 2 else 3} to 3 dimensions for "
             f"ndim={ndim}, got {shape}"
         )
-    n_axes = 3 if len(shape) == 4 else 1
-    if not -n_axes <= slice_axis < n_axes:
-        raise ArgumentError(
-            f"slice_axis must be an axis of the grid {shape[1:]} to slice along, got {slice_axis}"
-        )
-    return slice_axis % n_axes
+    return as_slice_axis(slice_axis, len(shape) - 1)

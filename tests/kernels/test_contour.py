@@ -120,7 +120,7 @@ def test_any_memory_layout(layout):
 
 
 def test_threads_do_not_show(monkeypatch):
-    mask = np.random.default_rng(0).random((50, 80, 90)) < 0.3
+    mask = np.random.default_rng(0).random((70, 90, 100)) < 0.3
     element = generate_binary_structure(3, 1)
     assert mask.size > 4 * blocks.BLOCK_VOXELS
     monkeypatch.setattr(blocks, "_pool", None)

@@ -62,7 +62,7 @@ def test_machine_code_is_remembered_on_disk(tmp_path):
         import numpy as np
         from ckpt_uq.kernels import entropy
         entropy.entropy_bits(np.full((2, 3), 0.5, np.float32), np.empty(3, np.float32))
-        print(sum(entropy._entropy.stats.cache_hits.values()))
+        print(sum(entropy._entropy_of(2).stats.cache_hits.values()))
     """
     runs = [_run(script, NUMBA_CACHE_DIR=str(tmp_path / "cache")) for _ in range(2)]
     assert [run.stdout.strip() for run in runs] == ["0", "1"], runs[-1].stderr
@@ -105,7 +105,7 @@ VECTORS = r"""
     def code(loop):
         return "\n".join(loop.inspect_llvm().values())
 
-    for loop in (entropy._entropy, entropy._largest, entropy._binary_entropy):
+    for loop in (entropy._entropy_of(4), entropy._largest, entropy._binary_entropy):
         found = code(loop)
         assert re.search(r"fmul .*<\d+ x float>|fcmp .*<\d+ x float>", found), loop
         assert not re.search(r"masked.gather|masked.scatter|@.*log2\(|<\d+ x i64> .*sext", found), loop
@@ -122,22 +122,26 @@ MORE_VECTORS = r"""
     import numpy as np
     import torch
     from ckpt_uq import moments
-    from ckpt_uq.kernels import bins, contour, top
-    from ckpt_uq.kernels.moments import _fold
+    from ckpt_uq.kernels import bins, contour
+    from ckpt_uq.kernels.moments import _fold_logits, _fold_probs
 
     p, labels = np.full((4, 5000), 0.25, np.float32), np.zeros((5, 10, 100), np.uint8)
     bins.sort_into_bins(p, labels.reshape(-1), None, np.arange(16) / 15, top_label=True)
     contour.label_contours(labels, np.ones((3, 3, 3), bool), 4)
     moments.update(moments.init(4, (5000,)), torch.zeros(4, 5000))
+    moments.update(moments.init(4, (5000,), outputs="probs"), torch.full((4, 5000), 0.25))
     for loop, vectors in (
         (bins._sort_chunks, r"<\d+ x i32>"),
-        (contour._count, r"xor <\d+ x i8>"),
-        (_fold, r"fmul .*<\d+ x float>"),
-        (_fold, r"fdiv .*<\d+ x float>"),
+        (contour._set_bits, r"icmp eq <\d+ x i8>"),
+        (contour._unite, r"or <\d+ x i8>"),
+        (contour._count_bits, r"ctpop.v\d+i64"),
+        (_fold_logits(4), r"fmul .*<\d+ x float>"),
+        (_fold_logits(4), r"fdiv .*<\d+ x float>"),
+        (_fold_probs(4), r"fmul .*<\d+ x float>"),
     ):
         found = "\n".join(loop.inspect_llvm().values())
         assert re.search(vectors, found), (loop, vectors)
-        assert not re.search(r"masked.scatter|@.*(log2|exp2?f?)\(", found), loop
+        assert not re.search(r"masked.gather|masked.scatter|@.*(log2|exp2?f?)\(", found), loop
 """
 
 

@@ -7,30 +7,28 @@ counted when the batch is done. Single precision; what is not plainly a distribu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ckpt_uq.kernels.bins import (
-    GROUP,
-    BinSums,
-    add_confidences,
-    compare,
-    edge_limits,
-    new_tally,
-    settle,
-)
+from ckpt_uq.kernels.bins import BinSums
+from ckpt_uq.kernels.bits import float_bits
 from ckpt_uq.kernels.blocks import map_blocks
+from ckpt_uq.kernels.books import add_confidences, new_books, settle, sure_limits
+from ckpt_uq.kernels.confusion import count_classes, new_lanes
 from ckpt_uq.kernels.contour import bit_contours, label_contours
-from ckpt_uq.kernels.entropy import finish, sum_over_classes
-from ckpt_uq.kernels.jit import inline, jit
+from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes
+from ckpt_uq.kernels.jit import inline, jit, unrolled
 from ckpt_uq.kernels.labels import count_chosen, label_range, outside_none, plain_integers
+from ckpt_uq.kernels.log2 import scaled_log2
 from ckpt_uq.kernels.planes import CHUNK, pieces
-from ckpt_uq.kernels.ranges import HIGHEST, LOWEST_SUM
+from ckpt_uq.kernels.ranges import HIGHEST, LEAST, LOWEST_SUM, MOST
 from ckpt_uq.kernels.top import top
 from ckpt_uq.probabilities import max_entropy_bits
 
 Array = np.ndarray[Any, Any]
+Loop = Callable[..., Any]
 
 _BATCH_BYTES = 1 << 24
 
@@ -123,7 +121,7 @@ def _slices(
 
     def one(z: int) -> _Slice | None:
         bins = BinSums.empty(1, len(question.edges) - 1)
-        confusion = np.zeros((n_classes, n_classes), np.int64)
+        lanes = new_lanes(n_classes)
         p, at = (next(pieces(probs, z, z + 1)).planes, 0) if whole is None else (whole, z * size)
         labels = _NO_LABELS if question.labels is None else plain_integers(question.labels[z])
         targets = [
@@ -142,11 +140,11 @@ def _slices(
             *(target.flat for target in targets),
             masks[:, z - start],
             *bins,
-            confusion,
+            lanes,
         )
         for target in targets:
             target.put_back()
-        return _Slice(bits, bins, confusion) if plain else None
+        return _Slice(bits, bins, lanes.sum(2)) if plain else None
 
     found = map_blocks(lambda a, b: [one(start + z) for z in range(a, b)], stop - start, size)
     return [each for block in found for each in block]
@@ -180,6 +178,54 @@ def _contours(masks: Array, question: Question, n_classes: int) -> Array:
 _NO_LABELS = np.empty(0, np.uint8)
 
 
+@unrolled
+def _look_of(n_classes: int) -> Loop:
+    def look(
+        p: Array, start: int, upper: np.float32, entropy: Array, winner: Array, likelier: Array, best: Array
+    ) -> Any:
+        low, high, low_sum, high_sum = MOST, LEAST, MOST, LEAST
+        first = np.uint64(start)
+        for i in range(np.uint64(len(entropy))):
+            most, which, bits = np.float32(0), np.uint8(0), np.uint8(0)
+            surprise, total = np.float32(0), np.float32(0)
+            for k in range(n_classes):
+                q = p[np.uint64(k), first + i]
+                surprise += q * scaled_log2(q)
+                total += q
+                low, high = min(low, float_bits(q)), max(high, float_bits(q))
+                which = np.uint8(k) if q > most else which
+                most = q if q > most else most
+                bits = np.uint8(bits | (np.uint8(1 << k) if q > np.float32(0.5) else np.uint8(0)))
+            entropy[i], winner[i], likelier[i], best[i] = in_bits(surprise, upper), which, bits, most
+            mass = float_bits(total)
+            low_sum, high_sum = min(low_sum, mass), max(high_sum, mass)
+        return low, high, low_sum, high_sum
+
+    return look
+
+
+_LOOK_2, _LOOK_3, _LOOK_4 = map(_look_of, range(2, 5))
+
+
+@jit
+def _look(
+    p: Array, start: int, upper: np.float32, entropy: Array, winner: Array, likelier: Array, best: Array
+) -> Any:
+    """Entropy, likeliest class, and which of the first eight classes are likelier than not; what was seen."""
+    if len(p) == 2:
+        return _LOOK_2(p, start, upper, entropy, winner, likelier, best)
+    if len(p) == 3:
+        return _LOOK_3(p, start, upper, entropy, winner, likelier, best)
+    if len(p) == 4:
+        return _LOOK_4(p, start, upper, entropy, winner, likelier, best)
+    surprise, total = np.empty(CHUNK, np.float32)[: len(best)], np.empty(CHUNK, np.float32)[: len(best)]
+    low, high = sum_over_classes(p, start, surprise, total)
+    low_sum, high_sum = finish(surprise, total, entropy, upper)
+    top(p, start, best, winner, total)
+    _set_bits(p, start, 0, likelier)
+    return low, high, low_sum, high_sum
+
+
 @jit
 def _analyze(
     p: Array,
@@ -199,28 +245,23 @@ def _analyze(
     sums: Array,
     confusion: Array,
 ) -> Any:
-    n_classes = len(p)
-    surprise, total = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
-    best, hit, where = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8), np.empty(GROUP, np.int32)
+    best, likelier = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8)
     some_best, some_winner = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8)
-    some_labels = np.empty(CHUNK, labels.dtype)
-    lanes = np.zeros(CHUNK)
-    tally, mass, sure, small = new_tally(1, len(edges) - 1)
-    limits, _, last = edge_limits(edges)
+    some_labels, entries = np.empty(CHUNK, labels.dtype), np.empty(CHUNK, np.int32)
+    lanes, books = np.zeros(CHUNK), new_books(1, len(edges) - 1)
+    _, last = sure_limits(edges)
     for a in range(0, len(entropy), CHUNK):
         b = min(a + CHUNK, len(entropy))
         n = b - a
-        low, high = sum_over_classes(p, start + a, surprise[:n], total[:n])
-        low_sum, high_sum = finish(surprise[:n], total[:n], entropy[a:b], upper)
+        low, high, low_sum, high_sum = _look(
+            p, start + a, upper, entropy[a:b], winner[a:b], likelier[:n], best[:n]
+        )
         if low < 0 or high > HIGHEST or low_sum < LOWEST_SUM or high_sum > HIGHEST:
             return 0.0, False
         _add_to_lanes(entropy[a:b], lanes)
-        top(p, start + a, best[:n], winner[a:b], total[:n])
-        if by_threshold:
-            for group in range(len(masks)):
-                _set_bits(p, start + a, 8 * group, masks[group, a:b])
-        else:
-            masks[0, a:b] = winner[a:b]
+        masks[0, a:b] = likelier[:n] if by_threshold else winner[a:b]
+        for group in range(1, len(masks)):
+            _set_bits(p, start + a, 8 * group, masks[group, a:b])
         if not len(labels):
             continue
         here = mask[a:b] if len(mask) else mask
@@ -232,16 +273,11 @@ def _analyze(
         if n_chosen == 0:
             continue
         low_label, high_label = label_range(truth)
-        if low_label < 0 or high_label >= n_classes:
+        if low_label < 0 or high_label >= len(p):
             return 0.0, False
-        compare(said, truth, hit[:n_chosen])
-        add_confidences(q, hit[:n_chosen], limits, last, where, tally[0], mass[0], sure[0])
-        if low_label == high_label and _all_set(hit[:n_chosen]):
-            confusion[low_label, low_label] += n_chosen
-            continue
-        for i in range(n_chosen):
-            confusion[np.uint64(truth[i]), np.uint64(said[i])] += 1
-    settle(tally, mass, sure, small, counts, hits, sums)
+        add_confidences(q, said, truth, last, entries, books)
+        count_classes(said, truth, confusion)
+    settle(books, counts, hits, sums)
     return lanes.sum(), True
 
 
@@ -284,14 +320,6 @@ def _set_bit(p: Array, shift: np.uint8, masks: Array) -> None:
 @inline
 def _likelier(p: Any, bit: Any) -> Any:
     return bit if p > np.float32(0.5) else np.uint8(0)
-
-
-@jit
-def _all_set(hit: Array) -> Any:
-    every = np.uint8(1)
-    for i in range(len(hit)):
-        every = np.uint8(every & hit[i])
-    return every != 0
 
 
 @jit

@@ -1,10 +1,7 @@
 """Sort confidences into bins: how often, how confident, how often right.
 
-Single precision goes through vector loops, 256 voxels at a time. Most voxels of a segmentation are nearly
-certain: where 64 in a row all fall into the last bin (class by class: into the first or the last), they are
-counted and summed without asking for the bin of each; their confidences are summed as integers, in units of
-2**-24, of which those above 1/2 are whole multiples, or of 2**-52. What is not plainly a distribution, and
-double precision, goes through the plain loop.
+Single precision goes through vector loops, a chunk at a time; see :mod:`ckpt_uq.kernels.books`. What is not
+plainly a distribution, and double precision, goes through the plain loop.
 """
 
 from __future__ import annotations
@@ -14,8 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ckpt_uq.kernels.bits import double_bits, float_bits
 from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
+from ckpt_uq.kernels.books import (
+    add_confidences,
+    add_each,
+    add_of_class,
+    enter_tops,
+    new_books,
+    settle,
+    sure_limits,
+)
 from ckpt_uq.kernels.jit import jit
 from ckpt_uq.kernels.labels import NO_LABELS, choose, count_chosen, label_range, outside_none, plain_integers
 from ckpt_uq.kernels.planes import CHUNK, pieces
@@ -150,14 +155,6 @@ def _sort_plainly(setting: _Setting, planes: Array, start: int, labels: Array, m
     return Sorted(bins, ProbRange(*seen[:5]), (int(seen[5]), int(seen[6])))
 
 
-GROUP = 64  # voxels that are asked at once whether all are nearly certain
-_LANES = 4  # of a tally: additions to one bin in a row need not wait for each other
-_ONE = np.float32(1).view(np.int32)
-_DOUBLE_ONE = np.float64(1).view(np.int64)
-_SHORT_UNITS = 2.0**-24
-_SMALL_UNITS = 2.0**-52
-
-
 @jit
 def _sort_chunks(
     p: Array,
@@ -173,11 +170,11 @@ def _sort_chunks(
     sums: Array,
 ) -> Any:
     best, total = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
-    winner, hit = np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.uint8)
+    winner, entries = np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.int32)
     chosen_p, chosen_labels = np.empty((len(p), CHUNK), np.float32), np.empty(CHUNK, labels.dtype)
-    tally, mass, sure, small = new_tally(len(counts), len(edges) - 1)
-    limits, first, last = edge_limits(edges)
-    where = np.empty(GROUP, np.int32)
+    books = new_books(len(counts), len(edges) - 1)
+    first, last = sure_limits(edges)
+    quick = top_label and 2 <= len(p) <= 4
     low, high, low_sum, high_sum = MOST, LEAST, MOST, LEAST
     low_label, high_label = NO_LABELS
     for a in range(0, len(labels), CHUNK):
@@ -191,170 +188,25 @@ def _sort_chunks(
         else:
             choose(p, start + a, labels[a:b], here, some_ignored, ignored, chosen_p, chosen_labels)
             q, at, truth = chosen_p, 0, chosen_labels[:n]
-        ranges = top(q, at, best[:n], winner[:n], total[:n])
+        if quick:
+            ranges = enter_tops(q, at, truth, last, entries[:n], books)
+        else:
+            ranges = top(q, at, best[:n], winner[:n], total[:n])
         low, high = min(low, ranges[0]), max(high, ranges[1])
         low_sum, high_sum = min(low_sum, ranges[2]), max(high_sum, ranges[3])
         if low < 0 or high > HIGHEST or low_sum < 0 or high_sum > HIGHEST:
             break  # no bin to look for; the plain loop will say what is wrong
         low_truth, high_truth = label_range(truth)
         low_label, high_label = min(low_label, low_truth), max(high_label, high_truth)
-        if top_label:
-            compare(winner[:n], truth, hit[:n])
-            add_confidences(best[:n], hit[:n], limits, last, where, tally[0], mass[0], sure[0])
-            continue
-        for k in range(len(p)):
-            winner[:n] = np.uint8(k)
-            compare(winner[:n], truth, hit[:n])
-            small[k] += _add_of_class(
-                q[k, at : at + n], hit[:n], limits, first, last, where, tally[k], mass[k], sure[k]
-            )
-    settle(tally, mass, sure, small, counts, hits, sums)
+        if quick:
+            add_each(entries[:n], np.int32(-1), last, books.tally[0], books.mass[0])
+        elif top_label:
+            add_confidences(best[:n], winner[:n], truth, last, entries, books)
+        else:
+            for k in range(len(p)):
+                add_of_class(q[k, at : at + n], k, truth, first, last, entries, books)
+    settle(books, counts, hits, sums)
     return (*as_range(low, high, low_sum, high_sum), low_label, high_label)
-
-
-@jit
-def new_tally(n_rows: int, n_bins: int) -> tuple[Array, Array, Array, Array]:
-    """Empty books of some rows of bins.
-
-    For each lane and bin a count and, in the upper half of the same integer, the hits; and their confidence.
-    Then what all of a group had in common: in the last bin, hits there, what their confidences fall short of
-    1, in the first bin, hits there; and the confidence in the first bin.
-    """
-    shape = (n_rows, _LANES, n_bins)
-    return np.zeros(shape, np.int64), np.zeros(shape), np.zeros((n_rows, 5), np.int64), np.zeros(n_rows)
-
-
-@jit
-def settle(
-    tally: Array, mass: Array, sure: Array, small: Array, counts: Array, hits: Array, sums: Array
-) -> None:
-    """Write the books' totals into the bins."""
-    for row in range(len(counts)):
-        for lane in range(_LANES):
-            for j in range(counts.shape[1]):
-                counts[row, j] += tally[row, lane, j] & 0xFFFFFFFF
-                hits[row, j] += tally[row, lane, j] >> 32
-                sums[row, j] += mass[row, lane, j]
-        counts[row, -1] += sure[row, 0]
-        hits[row, -1] += sure[row, 1]
-        sums[row, -1] += sure[row, 0] - sure[row, 2] * _SHORT_UNITS
-        counts[row, 0] += sure[row, 3]
-        hits[row, 0] += sure[row, 4]
-        sums[row, 0] += small[row]
-
-
-@jit
-def edge_limits(edges: Array) -> tuple[Array, np.int32, np.int32]:
-    """Bits of the inner edges, above which a float32 lies in a higher bin; the first and the last of them.
-
-    With fewer than three bins nothing counts as nearly certain: up to -1 and above the largest number.
-    """
-    limits = np.empty(len(edges) - 2, np.int32)
-    for j in range(len(limits)):
-        nearest = np.float32(edges[j + 1])
-        limits[j] = float_bits(nearest) - (1 if np.float64(nearest) > edges[j + 1] else 0)
-    if len(limits) < 2:
-        return limits, np.int32(-1), MOST
-    return limits, limits[0], limits[-1]
-
-
-@jit
-def compare(winner: Array, labels: Array, hit: Array) -> None:
-    """Note where the likeliest class is the label."""
-    for i in range(len(hit)):
-        hit[i] = winner[i] == labels[i]
-
-
-@jit
-def add_confidences(
-    best: Array,
-    hit: Array,
-    limits: Array,
-    last: np.int32,
-    where: Array,
-    tally: Array,
-    mass: Array,
-    sure: Array,
-) -> None:
-    """Enter a chunk's confidences, not above 1 but by rounding."""
-    if _add_sure(best, hit, last, sure):
-        return
-    for g in range(0, len(best), GROUP):
-        group, right = best[g : g + GROUP], hit[g : g + GROUP]
-        if not _add_sure(group, right, last, sure):
-            _add_each(group, right, limits, where, tally, mass)
-
-
-@jit
-def _add_sure(group: Array, right: Array, last: np.int32, sure: Array) -> bool:
-    """Enter confidences if all fall into the last bin, whose width is at most 1/3."""
-    lowest, short, n_right = MOST, np.int32(0), np.int32(0)
-    for i in range(len(group)):
-        bits = min(float_bits(group[i]), _ONE)
-        lowest = min(lowest, bits)
-        short = np.int32(short + np.int32(_ONE - bits))  # 256 / 3 * 2**24 fit; else it is not used
-        n_right = np.int32(n_right + np.int32(right[i]))
-    if lowest <= last:
-        return False
-    sure[0] += len(group)
-    sure[1] += n_right
-    sure[2] += short
-    return True
-
-
-@jit
-def _add_of_class(
-    plane: Array,
-    hit: Array,
-    limits: Array,
-    first: np.int32,
-    last: np.int32,
-    where: Array,
-    tally: Array,
-    mass: Array,
-    sure: Array,
-) -> float:
-    """As :func:`add_confidences`, for a class that is nearly certainly there or nearly certainly not.
-
-    Returns the sum of the confidences that were nearly 0.
-    """
-    total = 0.0
-    for g in range(0, len(plane), GROUP):
-        group, right = plane[g : g + GROUP], hit[g : g + GROUP]
-        n_first, n_last, right_first, right_last = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-        short = np.int32(0)
-        for i in range(len(group)):
-            bits = min(float_bits(group[i]), _ONE)
-            in_first, in_last = np.int32(bits <= first), np.int32(bits > last)
-            n_first, n_last = np.int32(n_first + in_first), np.int32(n_last + in_last)
-            right_first = np.int32(right_first + np.int32(in_first & right[i]))
-            right_last = np.int32(right_last + np.int32(in_last & right[i]))
-            short = np.int32(short + (np.int32(_ONE - bits) if bits > last else np.int32(0)))
-        if n_first + n_last < len(group):
-            _add_each(group, right, limits, where, tally, mass)
-            continue
-        small = np.int64(0)
-        for i in range(len(group)):
-            whole = double_bits(np.float64(group[i]) + 1.0) - _DOUBLE_ONE
-            small += whole if float_bits(group[i]) <= first else np.int64(0)
-        sure[0], sure[1], sure[2] = sure[0] + n_last, sure[1] + right_last, sure[2] + short
-        sure[3], sure[4] = sure[3] + n_first, sure[4] + right_first
-        total += small * _SMALL_UNITS
-    return total
-
-
-@jit
-def _add_each(confidences: Array, hit: Array, limits: Array, where: Array, tally: Array, mass: Array) -> None:
-    n = len(confidences)
-    for i in range(n):
-        where[i] = 0
-    for limit in limits:
-        for i in range(n):
-            where[i] = np.int32(where[i] + np.int32(float_bits(confidences[i]) > limit))
-    for i in range(n):
-        lane, j = np.uint64(i) & np.uint64(_LANES - 1), np.uint64(where[i])
-        tally[lane, j] += 1 + (np.int64(hit[i]) << 32)
-        mass[lane, j] += min(np.float64(confidences[i]), 1.0)  # what rounding left above
 
 
 @jit

@@ -31,3 +31,14 @@ bits_float = _reinterpreting(types.int32, types.float32)
 
 double_bits = _reinterpreting(types.float64, types.int64)
 """int64 with the bits of a float64."""
+
+
+def _count_ones(_: Any, word: Any) -> Any:
+    def generate(_context: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return word(word), generate
+
+
+count_ones = cast(Callable[[Any], Any], intrinsic(_count_ones))
+"""How many bits of an integer are set."""

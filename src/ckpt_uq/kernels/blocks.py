@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
-BLOCK_VOXELS = 1 << 16
+BLOCK_VOXELS = 1 << 17
 
 Array = np.ndarray[Any, Any]
 Result = TypeVar("Result")

@@ -9,6 +9,8 @@ import numpy as np
 
 from ckpt_uq.kernels.blocks import BLOCK_VOXELS, as_rows, map_blocks, row_voxels
 from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.labels import NO_LABELS, outside_none, plain_integers
+from ckpt_uq.kernels.planes import pieces
 from ckpt_uq.probabilities import ProbRange
 
 OCTAVES, PER_OCTAVE = 24, 128
@@ -80,16 +82,16 @@ def sort_into_cells(
     n_rows = 1 if top_label else len(probs)
 
     def sort(start: int, stop: int) -> Sorted:
-        block = np.ascontiguousarray(rows[:, start:stop], dtype).reshape(len(rows), -1)
-        targets = np.ascontiguousarray(truth[start:stop], np.int64).reshape(-1)
-        inside = np.ones(len(targets), np.bool_)
-        if masks:
-            inside[:] = masks[0][start:stop].reshape(-1)
-        cells = Cells.empty(n_rows)
-        seen = _sort(block, targets, inside, top_label, threshold, *cells)
-        return Sorted(cells, ProbRange(*seen[:5]), (int(seen[5]), int(seen[6])))
+        cells, probs, (low, high) = Cells.empty(n_rows), [], NO_LABELS
+        for piece in pieces(rows, start, stop, dtype):
+            targets = plain_integers(truth[piece.first : piece.last])
+            inside = outside_none(masks[0] if masks else None, piece.first, piece.last)
+            seen = _sort(piece.planes, piece.start, targets, inside, top_label, threshold, *cells)
+            probs.append(ProbRange(*seen[:5]))
+            low, high = min(low, int(seen[5])), max(high, int(seen[6]))
+        return Sorted(cells, ProbRange.over(probs), (low, high))
 
-    cells, seen, low, high = Cells.empty(n_rows), ProbRange(), 2**63 - 1, -(2**63)
+    cells, seen, (low, high) = Cells.empty(n_rows), ProbRange(), NO_LABELS
     at_once = _BLOCKS_AT_ONCE * max(1, BLOCK_VOXELS // max(1, row_voxels(rows)))
     for first in range(0, rows.shape[1], at_once):
         n = min(at_once, rows.shape[1] - first)
@@ -107,6 +109,7 @@ def sort_into_cells(
 @jit
 def _sort(
     p: Array,
+    start: int,
     labels: Array,
     mask: Array,
     top_label: bool,
@@ -120,13 +123,14 @@ def _sort(
 ) -> tuple[float, float, float, float, int, int, int]:
     lowest, highest, lowest_sum, highest_sum, n_nan = np.inf, -np.inf, np.inf, -np.inf, 0
     low, high = 2**63 - 1, -(2**63)
-    for i in range(p.shape[1]):
-        if not mask[i]:
+    for i in range(len(labels)):
+        if len(mask) and not mask[i]:
             continue
-        low, high = min(low, labels[i]), max(high, labels[i])
+        label = np.int64(labels[i])
+        low, high = min(low, int(label)), max(high, int(label))
         total, best, winner = 0.0, -1.0, 0
         for k in range(p.shape[0]):
-            q = np.float64(p[k, i])
+            q = np.float64(p[k, start + i])
             total += q
             if q != q:
                 n_nan += 1
@@ -135,14 +139,14 @@ def _sort(
             if q > best:
                 best, winner = q, k
             if not top_label and q >= 0.0 and q > threshold:
-                hit = labels[i] == k
+                hit = label == k
                 _add(q, hit, counts[k], hits[k], sums[k], squares[k], least[k], most[k])
         if total < lowest_sum:
             lowest_sum = total
         if total > highest_sum:
             highest_sum = total
         if top_label and best >= 0.0 and best > threshold:
-            hit = labels[i] == winner
+            hit = label == winner
             _add(best, hit, counts[0], hits[0], sums[0], squares[0], least[0], most[0])
     return lowest, highest, lowest_sum, highest_sum, n_nan, low, high
 

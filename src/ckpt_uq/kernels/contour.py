@@ -1,23 +1,26 @@
 """Count the voxels that a dilation would add to a mask, without making the dilated mask.
 
-Several masks are read at once, each a bit of a byte, or of labels each a class. Most rows of a segmentation
-look like all rows around them and have no contour in any mask; several are told at once. In the others the
-neighbours are united, a register of voxels in one operation, and what is new is counted bit by bit.
+Up to eight masks are read at once, each a bit of a byte. Some rows are done together as if they were one: the
+neighbours of all their voxels are united, a register of voxels in one operation, wherever they lie in memory.
+That is wrong at the ends of the rows, where the voxels are looked at again one by one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ckpt_uq.kernels.bits import count_ones
 from ckpt_uq.kernels.blocks import map_blocks
-from ckpt_uq.kernels.jit import inline, jit
+from ckpt_uq.kernels.jit import jit
 
 Array = np.ndarray[Any, Any]
 
-_BLOCK = 4096  # voxels that are asked at once whether they are like all around them
-_SEGMENT = 512  # voxels of a row that are looked at when they are not
+_ROWS_VOXELS = 16384  # in rows that are done together
+_SLICES_AT_ONCE = 16  # as long as they are small: the slices around them are made into bits too
 
 
 def contour_sizes(mask: Array, element: Array) -> Array:
@@ -40,17 +43,7 @@ def contour_sizes(mask: Array, element: Array) -> Array:
 
 def threshold_contours(plane: Array, element: Array) -> Array:
     """Count as :func:`contour_sizes` for the mask ``plane > 1/2``, made a few slices at a time."""
-    steps = _steps(element)
-    reach = len(element)
-    sizes: Array = np.zeros((1, len(plane)), np.int64)
-
-    def count(start: int, stop: int) -> None:
-        first, last = max(0, start - reach), min(len(plane), stop + reach)
-        mask = np.ascontiguousarray(plane[first:last] > 0.5).view(np.uint8)
-        _count(mask, steps, start - first, False, sizes[:, start:stop])
-
-    map_blocks(count, len(plane), max(1, plane[:1].size // 8))
-    return sizes.reshape(-1)
+    return _sizes(plane, element, 1, lambda part: np.ascontiguousarray(part > 0.5).view(np.uint8)).reshape(-1)
 
 
 def label_contours(labels: Array, element: Array, n_classes: int) -> Array:
@@ -70,169 +63,128 @@ def label_contours(labels: Array, element: Array, n_classes: int) -> Array:
     numpy.ndarray
         int64, shape (C, Z).
     """
-    return _sizes(np.ascontiguousarray(labels), element, n_classes, of_labels=True)
+    labels, groups = np.ascontiguousarray(labels), range(0, n_classes, 8)
+    parts = [
+        _sizes(labels, element, min(8, n_classes - group), partial(_as_bits, group=group)) for group in groups
+    ]
+    return np.concatenate(parts)
 
 
 def bit_contours(bits: Array, element: Array, n_bits: int) -> Array:
     """Count as :func:`contour_sizes` for the masks in the lowest bits of uint8, shape (Z, Y, X)."""
-    return _sizes(np.ascontiguousarray(bits), element, n_bits, of_labels=False)
+    return _sizes(np.ascontiguousarray(bits), element, n_bits, lambda part: part)
 
 
-def _sizes(voxels: Array, element: Array, n_masks: int, *, of_labels: bool) -> Array:
-    steps = _steps(element)
+def _sizes(voxels: Array, element: Array, n_masks: int, as_bits: Callable[[Array], Array]) -> Array:
+    steps = np.argwhere(element) - np.array(element.shape) // 2
+    steps = steps[steps.any(axis=1)]  # a voxel's being in the mask itself puts it in no contour
+    reach = int(abs(steps[:, 0]).max(initial=0))
     sizes: Array = np.zeros((n_masks, len(voxels)), np.int64)
 
     def count(start: int, stop: int) -> None:
-        _count(voxels, steps, start, of_labels, sizes[:, start:stop])
+        first, last = max(0, start - reach), min(len(voxels), stop + reach)
+        _count(as_bits(voxels[first:last]), steps, start - first, sizes[:, start:stop])
 
-    map_blocks(count, len(voxels), voxels[:1].size)
+    if voxels.size and len(steps):
+        map_blocks(count, len(voxels), voxels[:1].size // _SLICES_AT_ONCE)
     return sizes
 
 
-def _steps(element: Array) -> Array:
-    steps = np.argwhere(element) - np.array(element.shape) // 2
-    others: Array = steps[steps.any(axis=1)]  # a voxel's being in the mask itself puts it in no contour
-    return others
+def _as_bits(labels: Array, group: int) -> Array:
+    bits = np.empty(labels.shape, np.uint8)
+    _set_bits(labels.reshape(-1), np.uint8(group), bits.reshape(-1))
+    return bits
 
 
 @jit
-def _count(voxels: Array, steps: Array, first: int, of_labels: bool, sizes: Array) -> None:
+def _set_bits(labels: Array, group: np.uint8, bits: Array) -> None:
+    """Set the bit of a label that is one of the eight from ``group`` on."""
+    for i in range(len(bits)):
+        label, two = np.uint8(labels[i] - group), np.uint8(0)
+        for k in range(8):
+            two = np.uint8(two | np.uint8(np.uint8(1 << k) if label == np.uint8(k) else np.uint8(0)))
+        bits[i] = two
+
+
+@jit
+def _count(bits: Array, steps: Array, first: int, sizes: Array) -> None:
     """Count the slices from ``first`` on."""
-    shape, flat = voxels.shape, voxels.reshape(-1)
-    height, width = shape[1:]
-    ring = np.zeros(_SEGMENT, np.uint8)
-    n_rows = max(1, _BLOCK // max(1, width))
+    _, height, width = bits.shape
+    up, down = max(0, steps[:, 1].max()), max(0, -steps[:, 1].min())
+    n_rows = max(1, _ROWS_VOXELS // width)
+    ring = np.empty((n_rows * width + 7) // 8, np.uint64)
     for i in range(sizes.shape[1]):
-        z = first + i
-        distances = _distances(steps, shape, z)
-        for y in range(0, height, n_rows):
-            end = min(y + n_rows, height)
-            start = (z * height + y) * width
-            if _all_alike(flat, start, start + (end - y) * width, distances):
-                continue
-            for row in range(y, end):
-                start = (z * height + row) * width
-                for x in range(0, width, _SEGMENT):
-                    stop = min(x + _SEGMENT, width)
-                    if not _all_alike(flat, start + x, start + stop, distances):
-                        _count_segment(flat, shape, steps, (z, row, x, stop), of_labels, ring, sizes[:, i])
+        y = 0
+        while y < height:
+            inside = up <= y < height - down
+            end = min(y + n_rows, height - down) if inside else y + 1
+            _surround(bits, steps, first + i, y, end, ring.view(np.uint8))
+            _count_bits(ring[: ((end - y) * width + 7) // 8], sizes[:, i])
+            y = end
 
 
 @jit
-def _distances(steps: Array, shape: tuple[int, int, int], z: int) -> Array:
-    """How far away in memory the neighbours of a slice's voxels lie, six in a row."""
+def _surround(bits: Array, steps: Array, z: int, y: int, end: int, ring: Array) -> None:
+    """Set, for the rows from ``y`` to ``end``, the bits that a neighbour has and the voxel has not."""
+    _, height, width = bits.shape
+    flat, start, n = bits.reshape(-1), (z * height + y) * width, (end - y) * width
+    left, right = max(0, steps[:, 2].max()), max(0, -steps[:, 2].min())
+    ring[:] = 0
+    if n > left + right:
+        for distances in _distances(steps, bits.shape, z, y, end, left, width - right).reshape(-1, 6):
+            _unite(flat, start + left, distances, ring[left : n - right])
+    for x in range(min(left, width)):
+        _unite_column(flat, start + x, width, _distances(steps, bits.shape, z, y, end, x, x + 1), ring[x:n])
+    for x in range(max(left, width - right), width):
+        _unite_column(flat, start + x, width, _distances(steps, bits.shape, z, y, end, x, x + 1), ring[x:n])
+
+
+@jit
+def _distances(
+    steps: Array, shape: tuple[int, int, int], z: int, first: int, last: int, left: int, right: int
+) -> Array:
+    """How far away in memory the neighbours of a rectangle of voxels lie, if all are there; 0 for itself.
+
+    Six at a time are asked for.
+    """
     depth, height, width = shape
     distances, n = np.zeros((len(steps) + 5) // 6 * 6, np.int64), 0
     for k in range(len(steps)):
-        if 0 <= z - steps[k, 0] < depth:
-            distances[n] = (steps[k, 0] * height + steps[k, 1]) * width + steps[k, 2]
+        up, over = steps[k, 1], steps[k, 2]
+        inside = up <= first and last - up <= height and over <= left and right - over <= width
+        if inside and 0 <= z - steps[k, 0] < depth:
+            distances[n] = (steps[k, 0] * height + up) * width + over
             n += 1
-    return distances.reshape(-1, 6)
+    return distances[: (n + 5) // 6 * 6]
 
 
 @jit
-def _all_alike(flat: Array, start: int, stop: int, distances: Array) -> Any:
-    """Whether no voxel differs from its neighbours; those beyond a row's end are looked at in vain.
-
-    What has no neighbours in memory is said to differ.
-    """
-    for k in range(len(distances)):
-        for j in range(6):
-            if start < distances[k, j] or stop - distances[k, j] > len(flat):
-                return False
-        if _differ(flat, start, stop - start, distances[k]):
-            return False
-    return True
-
-
-@jit
-def _differ(flat: Array, start: int, n: int, distances: Array) -> Any:
+def _unite(flat: Array, start: int, distances: Array, ring: Array) -> None:
     here = np.uint64(start)
     a, b = np.uint64(start - distances[0]), np.uint64(start - distances[1])
     c, d = np.uint64(start - distances[2]), np.uint64(start - distances[3])
     e, f = np.uint64(start - distances[4]), np.uint64(start - distances[5])
-    difference = np.uint8(0)
-    for i in range(np.uint64(n)):
-        value = flat[here + i]
-        one = np.uint8(np.uint8(value ^ flat[a + i]) | np.uint8(value ^ flat[b + i]))
-        two = np.uint8(np.uint8(value ^ flat[c + i]) | np.uint8(value ^ flat[d + i]))
-        three = np.uint8(np.uint8(value ^ flat[e + i]) | np.uint8(value ^ flat[f + i]))
-        difference = np.uint8(difference | np.uint8(np.uint8(one | two) | three))
-    return difference != 0
+    for i in range(np.uint64(len(ring))):
+        one = np.uint8(np.uint8(flat[a + i] | flat[b + i]) | flat[c + i])
+        two = np.uint8(np.uint8(flat[d + i] | flat[e + i]) | flat[f + i])
+        ring[i] = np.uint8(ring[i] | np.uint8(np.uint8(one | two) & ~flat[here + i]))
 
 
 @jit
-def _count_segment(
-    flat: Array,
-    shape: tuple[int, int, int],
-    steps: Array,
-    where: tuple[int, int, int, int],
-    of_labels: bool,
-    ring: Array,
-    sizes: Array,
-) -> None:
-    depth, height, width = shape
-    z, y, start, stop = where
-    row = (z * height + y) * width
-    for group in range(0, len(sizes), 8):
-        n_masks = min(8, len(sizes) - group)
-        ring[:] = 0
-        for k in range(len(steps)):
-            u, v, step = z - steps[k, 0], y - steps[k, 1], steps[k, 2]
-            a, b = max(start, step), min(stop, width + step)
-            if 0 <= u < depth and 0 <= v < height and a < b:
-                beside = (u * height + v) * width - step
-                _unite(ring[a - start : b - start], flat[beside + a : beside + b], group, n_masks, of_labels)
-        _take_away(ring[: stop - start], flat[row + start : row + stop], group, n_masks, of_labels)
-        words = ring[: (stop - start + 7) // 8 * 8].view(np.uint64)
-        _count_bits(words, sizes[group : group + n_masks])
-
-
-@jit
-def _unite(ring: Array, values: Array, group: int, n_masks: int, of_labels: bool) -> None:
-    """Set the bits of the masks that the values lie in."""
-    if not of_labels:
-        for x in range(len(ring)):
-            ring[x] = np.uint8(ring[x] | values[x])
-        return
-    for k in range(0, n_masks, 4):
-        label, bit = np.uint8(group + k), np.uint8(1 << k)
-        for x in range(len(ring)):
-            ring[x] = np.uint8(ring[x] | _four_bits(values[x], label, bit))
-
-
-@jit
-def _take_away(ring: Array, values: Array, group: int, n_masks: int, of_labels: bool) -> None:
-    """Clear the bits of the masks that the values lie in."""
-    if not of_labels:
-        for x in range(len(ring)):
-            ring[x] = np.uint8(ring[x] & ~values[x])
-        return
-    for k in range(0, n_masks, 4):
-        label, bit = np.uint8(group + k), np.uint8(1 << k)
-        for x in range(len(ring)):
-            ring[x] = np.uint8(ring[x] & ~_four_bits(values[x], label, bit))
-
-
-@inline
-def _four_bits(value: Any, label: Any, bit: Any) -> Any:
-    """The bit of a value that is one of four labels; bits beyond the masks are set too and not counted."""
-    none = np.uint8(0)
-    a = np.uint8(bit if value == label else none)
-    b = np.uint8(np.uint8(bit << np.uint8(1)) if value == np.uint8(label + np.uint8(1)) else none)
-    c = np.uint8(np.uint8(bit << np.uint8(2)) if value == np.uint8(label + np.uint8(2)) else none)
-    d = np.uint8(np.uint8(bit << np.uint8(3)) if value == np.uint8(label + np.uint8(3)) else none)
-    return np.uint8(np.uint8(a | b) | np.uint8(c | d))
+def _unite_column(flat: Array, start: int, width: int, distances: Array, ring: Array) -> None:
+    """As :func:`_unite` for one voxel in a row, whatever is there."""
+    for i in range(0, len(ring), width):
+        near, here = np.uint8(0), np.uint64(start + i)
+        for distance in distances:
+            near = np.uint8(near | flat[np.uint64(here - np.uint64(distance))])
+        ring[i] = np.uint8(near & ~flat[here])
 
 
 @jit
 def _count_bits(words: Array, sizes: Array) -> None:
-    """Count bit k of all bytes, for every k, eight bytes in a word, which hold 255 at most."""
-    one, half = np.uint64(0x0101010101010101), np.uint64(0x00FF00FF00FF00FF)
+    """Count bit k of all bytes, for every k."""
     for k in range(len(sizes)):
-        total = np.uint64(0)
+        mask, total = np.uint64(0x0101010101010101) << np.uint64(k), np.uint64(0)
         for i in range(len(words)):
-            total += (words[i] >> np.uint64(k)) & one
-        pairs = (total & half) + ((total >> np.uint64(8)) & half)
-        pairs += pairs >> np.uint64(16)
-        sizes[k] += np.int64((pairs + (pairs >> np.uint64(32))) & np.uint64(0xFFFF))
+            total += count_ones(words[i] & mask)
+        sizes[k] += np.int64(total)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ckpt_uq.kernels.bits import float_bits
 from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
-from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit, unrolled
 from ckpt_uq.kernels.log2 import SCALE, scaled_log2
 from ckpt_uq.kernels.planes import CHUNK, Piece, pieces
 from ckpt_uq.kernels.ranges import LEAST, MOST, as_range
@@ -37,7 +37,7 @@ def entropy_bits(probs: Array, out: Array) -> ProbRange:
     upper = max_entropy_bits(len(probs), out.dtype.name)
     if out.dtype == np.float64:
         return _fill_double(_entropy_double, probs, out, upper)
-    return _fill(_entropy, probs, out, upper)
+    return _fill(_entropy_for(len(probs)), probs, out, upper)
 
 
 def largest(probs: Array, out: Array) -> ProbRange:
@@ -93,8 +93,42 @@ def _fill_double(loop: SlowLoop, probs: Array, out: Array, upper: float) -> Prob
 _TO_BITS = np.float32(-1 / SCALE)
 
 
+def _entropy_for(n_classes: int) -> Loop:
+    return _entropy_of(n_classes) if n_classes <= MOST_UNROLLED else _entropy_of_many
+
+
+@unrolled
+def _entropy_of(n_classes: int) -> Loop:
+    def entropy(
+        p: Array, start: int, stop: int, out: Array, upper: np.float32
+    ) -> tuple[float, float, float, float, bool]:
+        first = np.uint64(start)
+        low, high, low_sum, high_sum = MOST, LEAST, MOST, LEAST
+        for i in range(np.uint64(stop - start)):
+            surprise, total = np.float32(0), np.float32(0)
+            for k in range(n_classes):
+                q = p[np.uint64(k), first + i]
+                surprise += q * scaled_log2(q)
+                total += q
+                low, high = min(low, float_bits(q)), max(high, float_bits(q))
+            out[i] = in_bits(surprise, upper)
+            mass = float_bits(total)
+            low_sum, high_sum = min(low_sum, mass), max(high_sum, mass)
+        return as_range(low, high, low_sum, high_sum)
+
+    return entropy
+
+
+@inline
+def in_bits(surprise: Any, upper: Any) -> Any:
+    """A scaled sum of p log2 p as entropy."""
+    bits = surprise * _TO_BITS
+    bits = bits if bits > np.float32(0) else np.float32(0)
+    return bits if bits < upper else upper
+
+
 @jit
-def _entropy(
+def _entropy_of_many(
     p: Array, start: int, stop: int, out: Array, upper: np.float32
 ) -> tuple[float, float, float, float, bool]:
     surprise, total = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
@@ -112,28 +146,49 @@ def _entropy(
 @jit
 def sum_over_classes(p: Array, a: int, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
     """Sum p log2 p, scaled, and p over the classes, for voxels from ``a`` on; the range of the bits of p."""
-    n_classes, b = len(p), a + len(surprise)
-    n = n_classes % 4 if n_classes % 4 else 4
-    if n == 1:
-        low, high = _sum_1(p[0, a:b], surprise, total)
-    elif n == 2:
-        low, high = _sum_2(p[0, a:b], p[1, a:b], surprise, total)
-    elif n == 3:
-        low, high = _sum_3(p[0, a:b], p[1, a:b], p[2, a:b], surprise, total)
-    else:
-        low, high = _sum_4(p[0, a:b], p[1, a:b], p[2, a:b], p[3, a:b], surprise, total)
-    if n_classes > n:
-        more, mass = np.empty(len(surprise), np.float32), np.empty(len(surprise), np.float32)
-        lost = np.zeros(len(surprise), np.float32)
-        for k in range(n, n_classes, 4):
-            lowest, highest = _sum_4(p[k, a:b], p[k + 1, a:b], p[k + 2, a:b], p[k + 3, a:b], more, mass)
-            low, high = min(low, lowest), max(high, highest)
-            _add(surprise, more, lost)
-            for i in range(len(total)):
-                total[i] += mass[i]
-        for i in range(len(surprise)):
-            surprise[i] += lost[i]
+    more, mass = np.empty(len(surprise), np.float32), np.empty(len(surprise), np.float32)
+    lost = np.zeros(len(surprise), np.float32)
+    low, high = MOST, LEAST
+    surprise[:], total[:] = np.float32(0), np.float32(0)
+    for k in range(0, len(p), 4):
+        lowest, highest = _sum_up_to_4(p, k, a, more, mass)
+        low, high = min(low, lowest), max(high, highest)
+        _add(surprise, more, lost)
+        for i in range(len(total)):
+            total[i] += mass[i]
+    for i in range(len(surprise)):
+        surprise[i] += lost[i]
     return low, high
+
+
+@jit
+def _sum_up_to_4(p: Array, k: int, a: int, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
+    n = len(p) - k
+    if n >= 4:
+        return _SUM_4(p[k : k + 4], a, surprise, total)
+    if n == 3:
+        return _SUM_3(p[k : k + 3], a, surprise, total)
+    return _SUM_2(p[k : k + 2], a, surprise, total) if n == 2 else _SUM_1(p[k : k + 1], a, surprise, total)
+
+
+@unrolled
+def _sum_of(n_classes: int) -> Callable[..., tuple[np.int32, np.int32]]:
+    def add_up(p: Array, a: int, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
+        low, high, first = MOST, LEAST, np.uint64(a)
+        for i in range(np.uint64(len(total))):
+            part, mass = np.float32(0), np.float32(0)
+            for k in range(n_classes):
+                q = p[np.uint64(k), first + i]
+                part += q * scaled_log2(q)
+                mass += q
+                low, high = min(low, float_bits(q)), max(high, float_bits(q))
+            surprise[i], total[i] = part, mass
+        return low, high
+
+    return add_up
+
+
+_SUM_1, _SUM_2, _SUM_3, _SUM_4 = map(_sum_of, range(1, 5))
 
 
 @jit
@@ -141,59 +196,9 @@ def finish(surprise: Array, total: Array, out: Array, upper: np.float32) -> tupl
     """Turn scaled sums into bits; the range of the bits of the probabilities' sums."""
     low, high = MOST, LEAST
     for i in range(len(out)):
-        bits = surprise[i] * _TO_BITS
-        bits = bits if bits > np.float32(0) else np.float32(0)
-        out[i] = bits if bits < upper else upper
+        out[i] = in_bits(surprise[i], upper)
         mass = float_bits(total[i])
         low, high = min(low, mass), max(high, mass)
-    return low, high
-
-
-@jit
-def _sum_1(w: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
-    low, high = MOST, LEAST
-    for i in range(len(total)):
-        surprise[i] = w[i] * scaled_log2(w[i])
-        total[i] = w[i]
-        low, high = min(low, float_bits(w[i])), max(high, float_bits(w[i]))
-    return low, high
-
-
-@jit
-def _sum_2(w: Array, x: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
-    low, high = MOST, LEAST
-    for i in range(len(total)):
-        surprise[i] = x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i])
-        total[i] = w[i] + x[i]
-        low = min(low, min(float_bits(w[i]), float_bits(x[i])))
-        high = max(high, max(float_bits(w[i]), float_bits(x[i])))
-    return low, high
-
-
-@jit
-def _sum_3(w: Array, x: Array, y: Array, surprise: Array, total: Array) -> tuple[np.int32, np.int32]:
-    low, high = MOST, LEAST
-    for i in range(len(total)):
-        surprise[i] = y[i] * scaled_log2(y[i]) + (x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i]))
-        total[i] = w[i] + x[i] + y[i]
-        low = min(low, min(min(float_bits(w[i]), float_bits(x[i])), float_bits(y[i])))
-        high = max(high, max(max(float_bits(w[i]), float_bits(x[i])), float_bits(y[i])))
-    return low, high
-
-
-@jit
-def _sum_4(
-    w: Array, x: Array, y: Array, z: Array, surprise: Array, total: Array
-) -> tuple[np.int32, np.int32]:
-    low, high = MOST, LEAST
-    for i in range(len(total)):
-        first = x[i] * scaled_log2(x[i]) + w[i] * scaled_log2(w[i])
-        surprise[i] = z[i] * scaled_log2(z[i]) + (y[i] * scaled_log2(y[i]) + first)
-        total[i] = (w[i] + x[i]) + (y[i] + z[i])
-        one, other = float_bits(w[i]), float_bits(x[i])
-        low, high = min(low, min(one, other)), max(high, max(one, other))
-        one, other = float_bits(y[i]), float_bits(z[i])
-        low, high = min(low, min(one, other)), max(high, max(one, other))
     return low, high
 
 

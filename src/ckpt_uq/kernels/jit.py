@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Callable
 from hashlib import sha256
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+
+MOST_UNROLLED = 8
+"""Classes of a loop that is made for their number; with more there are not registers enough."""
 
 Loop = TypeVar("Loop", bound=Callable[..., object])
 
@@ -34,6 +38,25 @@ def jit(loop: Loop) -> Loop:
         return cast(Loop, numba.njit(**_OPTIONS)(loop))
     _name_files_of_this_process(compiled)
     return cast(Loop, compiled)
+
+
+def unrolled(make: Callable[[int], Loop]) -> Callable[[int], Loop]:
+    """Compile what ``make`` returns anew for every number of classes, at the first call with it.
+
+    A loop over a number of classes that the compiler knows vanishes into the loop over the voxels around it:
+    all classes of a register full of voxels are done at once. Up to ``MOST_UNROLLED`` of them.
+
+    Two rules, or registers stay empty: what is made reads nothing of ``make`` but the number, and it indexes
+    by uint64, of which none counts from the end.
+    """
+
+    @functools.cache
+    def loop_for(n_classes: int) -> Loop:
+        loop = make(n_classes)
+        loop.__qualname__ = f"{make.__qualname__}_{n_classes}"  # machine code is told apart by names alone
+        return jit(loop)
+
+    return loop_for
 
 
 def inline(step: Loop) -> Loop:

@@ -6,7 +6,7 @@ member is folded into them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,13 +15,14 @@ from ckpt_uq.kernels.bits import bits_float, float_bits
 from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
 from ckpt_uq.kernels.entropy import sum_over_classes
 from ckpt_uq.kernels.exp2 import LOWEST, exp2
-from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.jit import MOST_UNROLLED, jit, unrolled
 from ckpt_uq.kernels.log2 import SCALE, scaled_log2
 from ckpt_uq.kernels.planes import CHUNK, pieces
 from ckpt_uq.kernels.ranges import LEAST, MOST
 
 Array = np.ndarray[Any, Any]
 Outputs = Literal["logits", "probs", "regions"]
+Loop = Callable[..., Any]
 
 _TURN_VOXELS = 1 << 14  # folded in of one member before the next member's turn
 
@@ -69,46 +70,33 @@ def fold(means: Means, members: Sequence[Member], outputs: Outputs) -> list[Seen
     rows = [as_rows(member.values)[0] for member in members]
     width = row_voxels(rows[0])
     turn = max(1, _TURN_VOXELS // max(1, width))
-    kind = {"logits": 0, "probs": 1, "regions": 2}[outputs]
+    kind = {"logits": _LOGITS, "probs": _PROBS, "regions": _REGIONS}[outputs]
+    quick = _quick_loop(len(means.prob), outputs) if not means.scatter.shape[1] else None
 
-    def fold_block(start: int, stop: int) -> list[Seen]:
-        seen = [_NOTHING] * len(members)
+    def fold_block(start: int, stop: int) -> list[list[tuple[float, ...]]]:
+        seen: list[list[tuple[float, ...]]] = [[] for _ in members]
         for first in range(start, stop, turn if len(members) > 1 else stop - start):
             last = min(first + turn, stop) if len(members) > 1 else stop
-            for i, (member, values) in enumerate(zip(members, rows, strict=True)):
+            for member, values, found in zip(members, rows, seen, strict=True):
                 for piece in pieces(values, first, last):
-                    here = slice(piece.first * width, piece.last * width)
-                    found = _fold(
-                        piece.planes,
-                        piece.start,
-                        here.start,
-                        here.stop,
-                        kind,
-                        np.float32(member.share),
-                        np.float32(member.spread),
-                        member.labels,
-                        member.look,
-                        *means,
-                    )
-                    seen[i] = _both(seen[i], Seen(*found))
+                    where = (piece.planes, piece.start, piece.first * width, piece.last * width)
+                    share = np.float32(member.share)
+                    if quick is not None and not len(member.labels):
+                        found.append(quick(*where, share, means.prob, means.entropy))
+                    else:
+                        spread = np.float32(member.spread)
+                        found.append(_fold(*where, kind, share, spread, member.labels, member.look, *means))
         return seen
 
-    total = [_NOTHING] * len(members)
-    for block in map_blocks(fold_block, rows[0].shape[1], width):
-        total = [_both(one, other) for one, other in zip(total, block, strict=True)]
-    return total
+    blocks = map_blocks(fold_block, rows[0].shape[1], width)
+    return [_together([part for block in blocks for part in block[i]]) for i in range(len(members))]
 
 
-_NOTHING = Seen(0.0, np.inf, -np.inf, False)
-
-
-def _both(one: Seen, other: Seen) -> Seen:
-    return Seen(
-        float(np.maximum(one.fault, other.fault)),  # NaN if either is
-        float(np.minimum(one.lowest_sum, other.lowest_sum)),
-        float(np.maximum(one.highest_sum, other.highest_sum)),
-        one.negative or other.negative,
-    )
+def _together(parts: list[tuple[float, ...]]) -> Seen:
+    if not parts:
+        return Seen(0.0, np.inf, -np.inf, False)
+    fault, lowest, highest, negative = np.array(parts, np.float64).T
+    return Seen(fault.max(), lowest.min(), highest.max(), bool(negative.any()))  # NaN if one is
 
 
 _LOGITS, _PROBS, _REGIONS = 0, 1, 2
@@ -117,6 +105,99 @@ _TO_BITS = np.float32(1 / SCALE)
 _INFINITE = np.float32(np.inf).view(np.int32)
 _MINUS_ZERO = np.int32(-(2**31))
 _MAGNITUDE = np.int32(2**31 - 1)
+
+
+def _quick_loop(n_classes: int, outputs: Outputs) -> Loop | None:
+    """A loop for that many classes, if there is one; it keeps means and nothing else."""
+    if n_classes > MOST_UNROLLED or outputs == "regions":
+        return None
+    return _fold_logits(n_classes) if outputs == "logits" else _fold_probs(n_classes)
+
+
+@unrolled
+def _fold_logits(n_classes: int) -> Loop:
+    def fold(
+        x: Array,
+        start: int,
+        first: int,
+        stop: int,
+        share: np.float32,
+        mean_prob: Array,
+        mean_entropy: Array,
+    ) -> Any:
+        # Three loops over a chunk: one alone would need more registers than there are.
+        p = np.empty((n_classes, CHUNK), np.float32)
+        mass, tilt = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
+        low_sum, high_sum, signs, worst = MOST, LEAST, np.int32(0), np.int32(0)
+        for a in range(first, stop, CHUNK):
+            n, at, here = np.uint64(min(CHUNK, stop - a)), np.uint64(start + a - first), np.uint64(a)
+            for i in range(n):
+                top = total = x[np.uint64(0), at + i]
+                signs = np.int32(signs | float_bits(top))
+                for k in range(1, n_classes):
+                    value = x[np.uint64(k), at + i]
+                    top = value if value > top else top
+                    total += value
+                    signs = np.int32(signs | float_bits(value))
+                low_sum, high_sum = min(low_sum, float_bits(total)), max(high_sum, float_bits(total))
+                mass_here, tilt_here = np.float32(0), np.float32(0)
+                for k in range(n_classes):
+                    y = (x[np.uint64(k), at + i] - top) * _LOG2_E
+                    kept = LOWEST if y < LOWEST else y
+                    power = np.float32(0) if y < LOWEST else exp2(kept)
+                    p[np.uint64(k), i] = power
+                    mass_here += power
+                    tilt_here += power * kept
+                mass[i], tilt[i] = mass_here, tilt_here
+            for i in range(n):
+                scale = np.float32(1) / mass[i]
+                bits = scaled_log2(mass[i]) * _TO_BITS - tilt[i] * scale
+                bits = np.float32(0) if bits < np.float32(0) else bits
+                mass[i] = scale
+                worst = max(worst, np.int32(float_bits(bits) & _MAGNITUDE))
+                mean_entropy[here + i] += share * (bits - mean_entropy[here + i])
+            for i in range(n):
+                for k in range(n_classes):
+                    mean = mean_prob[np.uint64(k), here + i]
+                    mean_prob[np.uint64(k), here + i] = mean + share * (p[np.uint64(k), i] * mass[i] - mean)
+        fault = 0.0 if worst < _INFINITE else np.nan
+        return fault, np.float64(bits_float(low_sum)), np.float64(bits_float(high_sum)), signs < 0
+
+    return fold
+
+
+@unrolled
+def _fold_probs(n_classes: int) -> Loop:
+    def fold(
+        x: Array,
+        start: int,
+        first: int,
+        stop: int,
+        share: np.float32,
+        mean_prob: Array,
+        mean_entropy: Array,
+    ) -> Any:
+        low_sum, high_sum, negative, worst = MOST, LEAST, False, np.int32(0)
+        at, here = np.uint64(start), np.uint64(first)
+        for i in range(np.uint64(stop - first)):
+            surprise, total, below = np.float32(0), np.float32(0), False
+            for k in range(n_classes):
+                q = x[np.uint64(k), at + i]
+                surprise -= q * scaled_log2(q)
+                total += q
+                below |= q < np.float32(0)
+                mean = mean_prob[np.uint64(k), here + i]
+                mean_prob[np.uint64(k), here + i] = mean + share * (q - mean)
+            negative |= below
+            low_sum, high_sum = min(low_sum, float_bits(total)), max(high_sum, float_bits(total))
+            bits = surprise * _TO_BITS
+            worst = max(worst, np.int32(float_bits(bits) & _MAGNITUDE))
+            mean_entropy[here + i] += share * (bits - mean_entropy[here + i])
+        lowest, highest = np.float64(bits_float(low_sum)), np.float64(bits_float(high_sum))
+        good = worst < _INFINITE and not negative
+        return (max(highest - 1.0, 1.0 - lowest) if good else np.nan), lowest, highest, negative
+
+    return fold
 
 
 @jit

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ckpt_uq.kernels.bits import float_bits
-from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.jit import jit, unrolled
 from ckpt_uq.kernels.ranges import LEAST, MOST
 
 Array = np.ndarray[Any, Any]
@@ -24,15 +25,17 @@ def top(p: Array, a: int, best: Array, winner: Array, total: Array) -> Range:
     Returns the ranges of bits: lowest and highest value, lowest and highest sum. A NaN may hide from the
     values, but not from the sums.
     """
-    n_classes, b = len(p), a + len(best)
-    if n_classes >= 4:
-        low, n = _top_4(p[0, a:b], p[1, a:b], p[2, a:b], p[3, a:b], best, winner, total), 4
-    elif n_classes >= 2:
-        low, n = _top_2(p[0, a:b], p[1, a:b], best, winner, total), 2
+    n_classes, n = len(p), min(4, len(p))
+    if n == 4:
+        low = _TOP_4(p, a, best, winner, total)
+    elif n == 3:
+        low = _TOP_3(p, a, best, winner, total)
+    elif n == 2:
+        low = _TOP_2(p, a, best, winner, total)
     else:
-        low, n = _top_1(p[0, a:b], best, winner, total), 1
+        low = _TOP_1(p, a, best, winner, total)
     for k in range(n, n_classes):
-        low = min(low, _challenge(p[k, a:b], np.uint8(k), best, winner, total))
+        low = min(low, _challenge(p[k, a : a + len(best)], np.uint8(k), best, winner, total))
     high, low_sum, high_sum = LEAST, MOST, LEAST
     for i in range(len(best)):
         mass = float_bits(total[i])
@@ -40,40 +43,27 @@ def top(p: Array, a: int, best: Array, winner: Array, total: Array) -> Range:
     return low, high, low_sum, high_sum
 
 
-@jit
-def _top_4(w: Array, x: Array, y: Array, z: Array, best: Array, winner: Array, total: Array) -> np.int32:
-    low = MOST
-    for i in range(len(best)):
-        first = x[i] if x[i] > w[i] else w[i]
-        second = z[i] if z[i] > y[i] else y[i]
-        of_first = np.uint8(1) if x[i] > w[i] else np.uint8(0)
-        of_second = np.uint8(3) if z[i] > y[i] else np.uint8(2)
-        best[i] = second if second > first else first
-        winner[i] = of_second if second > first else of_first
-        total[i] = (w[i] + x[i]) + (y[i] + z[i])
-        one, other = min(float_bits(w[i]), float_bits(x[i])), min(float_bits(y[i]), float_bits(z[i]))
-        low = min(low, min(one, other))
-    return low
+@unrolled
+def _top_of(n_classes: int) -> Callable[..., np.int32]:
+    def find(p: Array, a: int, best: Array, winner: Array, total: Array) -> np.int32:
+        low, first = MOST, np.uint64(a)
+        for i in range(np.uint64(len(best))):
+            most = p[np.uint64(0), first + i]
+            which, mass = np.uint8(0), most
+            low = min(low, float_bits(most))
+            for k in range(1, n_classes):
+                q = p[np.uint64(k), first + i]
+                which = np.uint8(k) if q > most else which
+                most = q if q > most else most
+                mass += q
+                low = min(low, float_bits(q))
+            best[i], winner[i], total[i] = most, which, mass
+        return low
+
+    return find
 
 
-@jit
-def _top_2(w: Array, x: Array, best: Array, winner: Array, total: Array) -> np.int32:
-    low = MOST
-    for i in range(len(best)):
-        best[i] = x[i] if x[i] > w[i] else w[i]
-        winner[i] = np.uint8(1) if x[i] > w[i] else np.uint8(0)
-        total[i] = w[i] + x[i]
-        low = min(low, min(float_bits(w[i]), float_bits(x[i])))
-    return low
-
-
-@jit
-def _top_1(w: Array, best: Array, winner: Array, total: Array) -> np.int32:
-    low = MOST
-    for i in range(len(best)):
-        best[i], winner[i], total[i] = w[i], np.uint8(0), w[i]
-        low = min(low, float_bits(w[i]))
-    return low
+_TOP_1, _TOP_2, _TOP_3, _TOP_4 = map(_top_of, range(1, 5))
 
 
 @jit

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -83,13 +84,20 @@ def init(
         _check_labels_fit(n_classes, outputs)
     shape = (n_classes, *grid)
     return EnsembleMoments(
-        mean_prob=torch.zeros(shape, dtype=dtype, device=device),
-        mean_entropy=torch.zeros(shape[1:], dtype=dtype, device=device),
-        scatter=torch.zeros(shape, dtype=dtype, device=device) if variance else None,
+        mean_prob=_zeros(shape, dtype, device),
+        mean_entropy=_zeros(shape[1:], dtype, device),
+        scatter=_zeros(shape, dtype, device) if variance else None,
         labels=[] if labels else None,
         outputs=outputs,
         softmaxed=torch.tensor(False, device=device),
     )
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    if dtype == torch.float32 and torch.device(device).type == "cpu":
+        # Pages that read as 0 until somebody writes there: torch would write every one before its first use.
+        return torch.from_numpy(np.zeros(shape, np.float32))
+    return torch.zeros(shape, dtype=dtype, device=device)
 
 
 def merge(a: EnsembleMoments, b: EnsembleMoments) -> EnsembleMoments:
