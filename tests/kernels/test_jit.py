@@ -131,7 +131,7 @@ MORE_VECTORS = r"""
     moments.update(moments.init(4, (5000,)), torch.zeros(4, 5000))
     moments.update(moments.init(4, (5000,), outputs="probs"), torch.full((4, 5000), 0.25))
     for loop, vectors in (
-        (bins._sort_chunks, r"<\d+ x i32>"),
+        (bins._sort_stretches, r"<\d+ x i32>"),
         (contour._set_bits, r"icmp eq <\d+ x i8>"),
         (contour._unite, r"or <\d+ x i8>"),
         (contour._count_bits, r"ctpop.v\d+i64"),

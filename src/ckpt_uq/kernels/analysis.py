@@ -1,6 +1,6 @@
 """Everything that is asked of a volume of probabilities, slice by slice, each read once.
 
-A chunk of voxels is taken from memory to the first cache, and all loops run over it there. Contours need the
+A stretch of voxels is taken from memory, and all loops run over it in the caches. Contours need the
 slices around a slice, so what lies in which mask is kept, a byte for eight masks, for a batch of slices, and
 counted when the batch is done. Single precision; what is not plainly a distribution is left to others.
 """
@@ -19,10 +19,10 @@ from ckpt_uq.kernels.books import add_confidences, new_books, settle, sure_limit
 from ckpt_uq.kernels.confusion import count_classes, new_lanes
 from ckpt_uq.kernels.contour import bit_contours, label_contours
 from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes
-from ckpt_uq.kernels.jit import inline, jit, unrolled
+from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit, unrolled
 from ckpt_uq.kernels.labels import count_chosen, label_range, outside_none, plain_integers
 from ckpt_uq.kernels.log2 import scaled_log2
-from ckpt_uq.kernels.planes import CHUNK, pieces
+from ckpt_uq.kernels.planes import CHUNK, STRETCH, pieces
 from ckpt_uq.kernels.ranges import HIGHEST, LEAST, LOWEST_SUM, MOST
 from ckpt_uq.kernels.top import top
 from ckpt_uq.probabilities import max_entropy_bits
@@ -218,7 +218,7 @@ def _look(
         return _LOOK_3(p, start, upper, entropy, winner, likelier, best)
     if len(p) == 4:
         return _LOOK_4(p, start, upper, entropy, winner, likelier, best)
-    surprise, total = np.empty(CHUNK, np.float32)[: len(best)], np.empty(CHUNK, np.float32)[: len(best)]
+    surprise, total = np.empty(len(best), np.float32), np.empty(len(best), np.float32)
     low, high = sum_over_classes(p, start, surprise, total)
     low_sum, high_sum = finish(surprise, total, entropy, upper)
     top(p, start, best, winner, total)
@@ -245,13 +245,14 @@ def _analyze(
     sums: Array,
     confusion: Array,
 ) -> Any:
-    best, likelier = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8)
-    some_best, some_winner = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.uint8)
-    some_labels, entries = np.empty(CHUNK, labels.dtype), np.empty(CHUNK, np.int32)
+    step = STRETCH if len(p) <= MOST_UNROLLED else CHUNK
+    best, likelier = np.empty(step, np.float32), np.empty(step, np.uint8)
+    some_best, some_winner = np.empty(step, np.float32), np.empty(step, np.uint8)
+    some_labels, entries = np.empty(step, labels.dtype), np.empty(step, np.int32)
     lanes, books = np.zeros(CHUNK), new_books(1, len(edges) - 1)
     _, last = sure_limits(edges)
-    for a in range(0, len(entropy), CHUNK):
-        b = min(a + CHUNK, len(entropy))
+    for a in range(0, len(entropy), step):
+        b = min(a + step, len(entropy))
         n = b - a
         low, high, low_sum, high_sum = _look(
             p, start + a, upper, entropy[a:b], winner[a:b], likelier[:n], best[:n]
@@ -284,8 +285,10 @@ def _analyze(
 @jit
 def _add_to_lanes(values: Array, lanes: Array) -> None:
     """Add float32 to double sums, each to its own, so that the order is the same anywhere."""
-    for i in range(len(values)):
-        lanes[i] += values[i]
+    for a in range(0, len(values), len(lanes)):
+        first = np.uint64(a)
+        for i in range(np.uint64(min(len(lanes), len(values) - a))):
+            lanes[i] += values[first + i]
 
 
 @jit

@@ -1,6 +1,6 @@
 """Sort confidences into bins: how often, how confident, how often right.
 
-Single precision goes through vector loops, a chunk at a time; see :mod:`ckpt_uq.kernels.books`. What is not
+Single precision goes through vector loops, a stretch at a time; see :mod:`ckpt_uq.kernels.books`. What is not
 plainly a distribution, and double precision, goes through the plain loop.
 """
 
@@ -21,9 +21,9 @@ from ckpt_uq.kernels.books import (
     settle,
     sure_limits,
 )
-from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.jit import MOST_UNROLLED, jit
 from ckpt_uq.kernels.labels import NO_LABELS, choose, count_chosen, label_range, outside_none, plain_integers
-from ckpt_uq.kernels.planes import CHUNK, pieces
+from ckpt_uq.kernels.planes import CHUNK, STRETCH, pieces
 from ckpt_uq.kernels.ranges import HIGHEST, LEAST, MOST, as_range
 from ckpt_uq.kernels.top import MOST_CLASSES, top
 from ckpt_uq.probabilities import ProbRange
@@ -136,7 +136,7 @@ def _together(setting: _Setting, parts: Iterable[Sorted]) -> Sorted:
 def _sort_fast(setting: _Setting, planes: Array, start: int, labels: Array, mask: Array) -> Sorted:
     bins, ignored = setting.empty(), setting.ignore_label
     some_ignored = ignored is not None
-    *seen, plain, low, high = _sort_chunks(
+    *seen, plain, low, high = _sort_stretches(
         planes, start, labels, mask, some_ignored, ignored or 0, setting.edges, setting.top_label, *bins
     )
     if not plain:
@@ -156,7 +156,7 @@ def _sort_plainly(setting: _Setting, planes: Array, start: int, labels: Array, m
 
 
 @jit
-def _sort_chunks(
+def _sort_stretches(
     p: Array,
     start: int,
     labels: Array,
@@ -169,16 +169,17 @@ def _sort_chunks(
     hits: Array,
     sums: Array,
 ) -> Any:
-    best, total = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
-    winner, entries = np.empty(CHUNK, np.uint8), np.empty(CHUNK, np.int32)
-    chosen_p, chosen_labels = np.empty((len(p), CHUNK), np.float32), np.empty(CHUNK, labels.dtype)
+    step = STRETCH if len(p) <= MOST_UNROLLED else CHUNK
+    best, total = np.empty(step, np.float32), np.empty(step, np.float32)
+    winner, entries = np.empty(step, np.uint8), np.empty(step, np.int32)
+    chosen_p, chosen_labels = np.empty((len(p), step), np.float32), np.empty(step, labels.dtype)
     books = new_books(len(counts), len(edges) - 1)
     first, last = sure_limits(edges)
     quick = top_label and 2 <= len(p) <= 4
     low, high, low_sum, high_sum = MOST, LEAST, MOST, LEAST
     low_label, high_label = NO_LABELS
-    for a in range(0, len(labels), CHUNK):
-        b = min(a + CHUNK, len(labels))
+    for a in range(0, len(labels), step):
+        b = min(a + step, len(labels))
         here = mask[a:b] if len(mask) else mask
         n = count_chosen(labels[a:b], here, some_ignored, ignored)
         if n == 0:

@@ -1,4 +1,4 @@
-"""Enter a chunk of confidences into bins.
+"""Enter confidences into bins.
 
 Most voxels of a segmentation are nearly certain: they fall into the last bin (class by class: into the first
 or the last) and are counted and summed by vector operations, without asking for the bin of each. Their
@@ -87,45 +87,46 @@ def _bits_up_to(edge: float) -> np.int32:
 def add_confidences(
     best: Array, winner: Array, labels: Array, last: np.int32, entries: Array, books: Books
 ) -> None:
-    """Enter a chunk's confidences, not above 1 but by rounding, into the first row."""
-    n_sure, n_right, short = np.int32(0), np.int32(0), np.uint32(0)
-    for i in range(len(best)):
-        right = np.int32(winner[i] == labels[i])
-        bits = min(float_bits(best[i]), _ONE)
-        entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
-        sure = np.int32(bits > last)
-        n_sure = np.int32(n_sure + sure)
-        n_right = np.int32(n_right + np.int32(sure & right))
-        short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
+    """Enter confidences, not above 1 but by rounding, into the first row."""
     total = books.sure[0]
-    total[0], total[1], total[2] = total[0] + n_sure, total[1] + n_right, total[2] + short
-    if n_sure < len(best):
-        add_each(entries[: len(best)], np.int32(-1), last, books.tally[0], books.mass[0])
+    for a in range(0, len(best), CHUNK):
+        n_sure, n_right, short = np.int32(0), np.int32(0), np.uint32(0)
+        for i in range(np.uint64(a), np.uint64(min(a + CHUNK, len(best)))):
+            right = np.int32(winner[i] == labels[i])
+            bits = min(float_bits(best[i]), _ONE)
+            entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
+            sure = np.int32(bits > last)
+            n_sure = np.int32(n_sure + sure)
+            n_right = np.int32(n_right + np.int32(sure & right))
+            short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
+        total[0], total[1], total[2] = total[0] + n_sure, total[1] + n_right, total[2] + short
+    add_each(entries[: len(best)], np.int32(-1), last, books.tally[0], books.mass[0])
 
 
 @unrolled
 def _enter_tops_of(n_classes: int) -> Callable[..., Any]:
-    def enter(p: Array, a: int, labels: Array, last: np.int32, entries: Array, sure: Array) -> Any:
-        low, high, low_sum, high_sum, first = MOST, LEAST, MOST, LEAST, np.uint64(a)
-        n_sure, n_right, short = np.int32(0), np.int32(0), np.uint32(0)
-        for i in range(np.uint64(len(entries))):
-            most = total = p[np.uint64(0), first + i]
-            low, right = min(low, float_bits(most)), np.int32(labels[i] == 0)
-            for k in range(1, n_classes):
-                q = p[np.uint64(k), first + i]
-                right = np.int32(labels[i] == k) if q > most else right
-                most = q if q > most else most
-                total += q
-                low = min(low, float_bits(q))
-            high, mass = max(high, float_bits(most)), float_bits(total)
-            low_sum, high_sum = min(low_sum, mass), max(high_sum, mass)
-            bits = min(float_bits(most), _ONE)
-            entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
-            certain = np.int32(bits > last)
-            n_sure = np.int32(n_sure + certain)
-            n_right = np.int32(n_right + np.int32(certain & right))
-            short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
-        sure[0], sure[1], sure[2] = sure[0] + n_sure, sure[1] + n_right, sure[2] + short
+    def enter(p: Array, start: int, labels: Array, last: np.int32, entries: Array, total: Array) -> Any:
+        low, high, low_sum, high_sum, first = MOST, LEAST, MOST, LEAST, np.uint64(start)
+        for a in range(0, len(entries), CHUNK):
+            n_sure, n_right, short = np.int32(0), np.int32(0), np.uint32(0)
+            for i in range(np.uint64(a), np.uint64(min(a + CHUNK, len(entries)))):
+                most = mass = p[np.uint64(0), first + i]
+                low, right = min(low, float_bits(most)), np.int32(labels[i] == 0)
+                for k in range(1, n_classes):
+                    q = p[np.uint64(k), first + i]
+                    right = np.int32(labels[i] == k) if q > most else right
+                    most = q if q > most else most
+                    mass += q
+                    low = min(low, float_bits(q))
+                high = max(high, float_bits(most))
+                low_sum, high_sum = min(low_sum, float_bits(mass)), max(high_sum, float_bits(mass))
+                bits = min(float_bits(most), _ONE)
+                entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
+                sure = np.int32(bits > last)
+                n_sure = np.int32(n_sure + sure)
+                n_right = np.int32(n_right + np.int32(sure & right))
+                short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
+            total[0], total[1], total[2] = total[0] + n_sure, total[1] + n_right, total[2] + short
         return low, high, low_sum, high_sum
 
     return enter
@@ -136,7 +137,7 @@ _ENTER_2, _ENTER_3, _ENTER_4 = map(_enter_tops_of, range(2, 5))
 
 @jit
 def enter_tops(p: Array, a: int, labels: Array, last: np.int32, entries: Array, books: Books) -> Any:
-    """Both :func:`~ckpt_uq.kernels.top.top` and :func:`add_confidences` for few classes, without each one."""
+    """Do both :func:`~ckpt_uq.kernels.top.top` and, but for :func:`add_each`, :func:`add_confidences`."""
     if len(p) == 2:
         return _ENTER_2(p, a, labels, last, entries, books.sure[0])
     if len(p) == 3:
@@ -149,24 +150,23 @@ def add_of_class(
     plane: Array, k: int, labels: Array, first: np.int32, last: np.int32, entries: Array, books: Books
 ) -> None:
     """As :func:`add_confidences`, for a class that is nearly certainly there or nearly certainly not."""
-    n_first, n_last, right_first, right_last = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-    short, label = np.uint32(0), labels.dtype.type(k)
-    for i in range(len(plane)):
-        right = np.int32(labels[i] == label)
-        bits = min(float_bits(plane[i]), _ONE)
-        entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
-        in_first, in_last = np.int32(bits <= first), np.int32(bits > last)
-        n_first, n_last = np.int32(n_first + in_first), np.int32(n_last + in_last)
-        right_first = np.int32(right_first + np.int32(in_first & right))
-        right_last = np.int32(right_last + np.int32(in_last & right))
-        short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
-    total = books.sure[k]
-    total[0], total[1], total[2] = total[0] + n_last, total[1] + right_last, total[2] + short
-    total[3], total[4] = total[3] + n_first, total[4] + right_first
-    if n_first:
-        books.small[k] += _sum_up_to(plane, first)
-    if n_first + n_last < len(plane):
-        add_each(entries[: len(plane)], first, last, books.tally[k], books.mass[k])
+    total, label = books.sure[k], labels.dtype.type(k)
+    for a in range(0, len(plane), CHUNK):
+        n_first, n_last, right_first, right_last = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+        short = np.uint32(0)
+        for i in range(np.uint64(a), np.uint64(min(a + CHUNK, len(plane)))):
+            right = np.int32(labels[i] == label)
+            bits = min(float_bits(plane[i]), _ONE)
+            entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
+            in_first, in_last = np.int32(bits <= first), np.int32(bits > last)
+            n_first, n_last = np.int32(n_first + in_first), np.int32(n_last + in_last)
+            right_first = np.int32(right_first + np.int32(in_first & right))
+            right_last = np.int32(right_last + np.int32(in_last & right))
+            short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
+        total[0], total[1], total[2] = total[0] + n_last, total[1] + right_last, total[2] + short
+        total[3], total[4] = total[3] + n_first, total[4] + right_first
+    books.small[k] += _sum_up_to(plane, first)
+    add_each(entries[: len(plane)], first, last, books.tally[k], books.mass[k])
 
 
 @jit
@@ -182,30 +182,27 @@ def _sum_up_to(plane: Array, first: np.int32) -> float:
 @jit
 def add_each(entries: Array, first: np.int32, last: np.int32, tally: Array, mass: Array) -> None:
     """Enter, one by one, what is neither nearly 0 nor nearly 1: twice its bits, and 1 if it was right."""
-    some, n = np.empty(CHUNK, np.int32), np.uint64(0)
-    where, confidence = np.empty(CHUNK, np.int32), np.empty(CHUNK)
+    some, n = np.empty(len(entries), np.int32), np.uint64(0)
+    where, confidence = np.empty(len(entries), np.int32), np.empty(len(entries))
     lowest = np.int32(np.int32(first + np.int32(1)) << np.int32(1))
     span = np.uint32(np.int32(np.int32(last << np.int32(1)) | np.int32(1)) - lowest)
-    for g in range(0, len(entries), _GROUP):
-        group = entries[g : g + _GROUP]
-        if not _any_within(group, lowest, span):
-            continue
-        for i in range(np.uint64(len(group))):
-            some[n] = group[i]
-            n += np.uint64(np.uint32(group[i] - lowest) <= span)
+    n_grouped = len(entries) // _GROUP * _GROUP
+    for a in range(0, n_grouped, _GROUP):
+        group, found = np.uint64(a), False
+        for i in range(np.uint64(_GROUP)):
+            found |= bool(np.uint32(entries[group + i] - lowest) <= span)
+        if found:
+            for i in range(np.uint64(_GROUP)):
+                some[n] = entries[group + i]
+                n += np.uint64(np.uint32(entries[group + i] - lowest) <= span)
+    for i in range(np.uint64(n_grouped), np.uint64(len(entries))):
+        some[n] = entries[i]
+        n += np.uint64(np.uint32(entries[i] - lowest) <= span)
     _place(some[:n], len(tally), where, confidence)
     for i in range(n):
         j, lane = np.uint64(where[i]), i & np.uint64(_LANES - 1)
         tally[j, lane] += np.int64(1) + (np.int64(some[i] & np.int32(1)) << np.int64(32))
         mass[j, lane] += confidence[i]
-
-
-@jit
-def _any_within(entries: Array, lowest: np.int32, span: np.uint32) -> bool:
-    found = False
-    for i in range(len(entries)):
-        found |= bool(np.uint32(entries[i] - lowest) <= span)
-    return found
 
 
 @jit

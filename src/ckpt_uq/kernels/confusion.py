@@ -70,13 +70,20 @@ def _count(prediction: Array, labels: Array, lanes: Array) -> tuple[np.int64, np
 @jit
 def count_classes(prediction: Array, labels: Array, lanes: Array) -> None:
     """Count pairs of which both are classes."""
-    for g in range(0, len(labels), _ALIKE):
-        guess, truth = prediction[g : g + _ALIKE], labels[g : g + _ALIKE]
-        if _all_alike(guess) and _all_alike(truth):
-            lanes[np.uint64(truth[0]), np.uint64(guess[0]), 0] += len(guess)
+    n_alike = len(labels) // _ALIKE * _ALIKE
+    for a in range(0, n_alike, _ALIKE):
+        first, differ = np.uint64(a), False
+        guess, truth = prediction[first], labels[first]
+        for i in range(np.uint64(_ALIKE)):
+            differ |= (prediction[first + i] != guess) | (labels[first + i] != truth)
+        if not differ:
+            lanes[np.uint64(truth), np.uint64(guess), 0] += _ALIKE
             continue
-        for i in range(np.uint64(len(guess))):
-            lanes[np.uint64(truth[i]), np.uint64(guess[i]), i & np.uint64(_LANES - 1)] += 1
+        for i in range(np.uint64(_ALIKE)):
+            pair = np.uint64(labels[first + i]), np.uint64(prediction[first + i])
+            lanes[pair[0], pair[1], i & np.uint64(_LANES - 1)] += 1
+    for i in range(n_alike, len(labels)):
+        lanes[np.uint64(labels[i]), np.uint64(prediction[i]), 0] += 1
 
 
 @jit
@@ -85,11 +92,3 @@ def _count_inside(prediction: Array, labels: Array, lanes: Array) -> None:
         guess, truth = prediction[i], labels[i]
         if 0 <= guess < len(lanes) and 0 <= truth < len(lanes):
             lanes[truth, guess, 0] += 1
-
-
-@jit
-def _all_alike(labels: Array) -> bool:
-    first, differ = labels[0], False
-    for i in range(len(labels)):
-        differ |= labels[i] != first
-    return not differ

@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 Outputs = Literal["logits", "probs", "regions"]
 Loop = Callable[..., Any]
 
-_TURN_VOXELS = 1 << 14  # folded in of one member before the next member's turn
+_TURN_VOXELS = 1 << 15  # folded in of one member before the next member's turn
 
 
 class Means(NamedTuple):
@@ -70,26 +70,39 @@ def fold(means: Means, members: Sequence[Member], outputs: Outputs) -> list[Seen
     rows = [as_rows(member.values)[0] for member in members]
     width = row_voxels(rows[0])
     turn = max(1, _TURN_VOXELS // max(1, width))
-    kind = {"logits": _LOGITS, "probs": _PROBS, "regions": _REGIONS}[outputs]
     quick = _quick_loop(len(means.prob), outputs) if not means.scatter.shape[1] else None
+    folds = [
+        _fold_quickly(quick, member, means)
+        if quick is not None and not len(member.labels)
+        else _fold_anything(member, means, outputs)
+        for member in members
+    ]
 
     def fold_block(start: int, stop: int) -> list[list[tuple[float, ...]]]:
         seen: list[list[tuple[float, ...]]] = [[] for _ in members]
         for first in range(start, stop, turn if len(members) > 1 else stop - start):
             last = min(first + turn, stop) if len(members) > 1 else stop
-            for member, values, found in zip(members, rows, seen, strict=True):
+            for fold_piece, values, found in zip(folds, rows, seen, strict=True):
                 for piece in pieces(values, first, last):
-                    where = (piece.planes, piece.start, piece.first * width, piece.last * width)
-                    share = np.float32(member.share)
-                    if quick is not None and not len(member.labels):
-                        found.append(quick(*where, share, means.prob, means.entropy))
-                    else:
-                        spread = np.float32(member.spread)
-                        found.append(_fold(*where, kind, share, spread, member.labels, member.look, *means))
+                    found.append(
+                        fold_piece(piece.planes, piece.start, piece.first * width, piece.last * width)
+                    )
         return seen
 
     blocks = map_blocks(fold_block, rows[0].shape[1], width)
     return [_together([part for block in blocks for part in block[i]]) for i in range(len(members))]
+
+
+def _fold_quickly(loop: Loop, member: Member, means: Means) -> Loop:
+    share = np.float32(member.share)
+    return lambda *where: loop(*where, share, means.prob, means.entropy)
+
+
+def _fold_anything(member: Member, means: Means, outputs: Outputs) -> Loop:
+    kind = {"logits": _LOGITS, "probs": _PROBS, "regions": _REGIONS}[outputs]
+    share, spread = np.float32(member.share), np.float32(member.spread)
+    loop: Loop = _fold
+    return lambda *where: loop(*where, kind, share, spread, member.labels, member.look, *means)
 
 
 def _together(parts: list[tuple[float, ...]]) -> Seen:

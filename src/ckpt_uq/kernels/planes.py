@@ -18,7 +18,10 @@ from ckpt_uq.kernels.jit import jit
 Array = np.ndarray[Any, Any]
 
 CHUNK = 1024
-"""Voxels between two steps of a loop, which leave what they hand on in the first cache."""
+"""Voxels between two stages that hand much on, in the first cache; sums of so many fit integers."""
+
+STRETCH = 1 << 14
+"""Voxels between two stages that hand little on, in the second cache; so many let memory be read ahead."""
 
 PIECE_VALUES = 1 << 20
 """Values of a piece that is copied; at least one row is."""
