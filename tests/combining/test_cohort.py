@@ -13,6 +13,7 @@ import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import entr
 
 from ckpt_uq.combining import slabs
 from ckpt_uq.combining.cohort import combine_cohort
@@ -54,6 +55,26 @@ def test_maps_are_those_of_everything_in_memory(tmp_path, slab_values, dtype):
     with np.load(tmp_path / "out/cases/a/mean_probs.npz") as arrays:
         np.testing.assert_allclose(arrays["probabilities"], expected["mean"], rtol=0, atol=3e-4)
         assert arrays["probabilities"].dtype == np.float16
+
+
+@pytest.mark.parametrize(("order", "first", "kind"), [(None, 1, "class"), ((2, 1, 3), 0, "region")])
+def test_entropies_of_classes_are_those_of_the_mean(tmp_path, order, first, kind):
+    saved = save_members(tmp_path)
+    out = tmp_path / "out"
+    combine_cohort(folders(tmp_path), out, region_order=order, class_entropy=True)
+    mean = np.mean(saved["a"], axis=0)
+    expected = (entr(mean) + entr(1 - mean)) / np.log(2)
+    names = [f"entropy_{kind}_{index}.nii.gz" for index in range(first, 3)]
+    assert sorted(path.name for path in (out / "cases/a").glob("entropy_*")) == names
+    for index, name in enumerate(names, first):
+        np.testing.assert_allclose(read_volume(out / f"cases/a/{name}").data, expected[index], atol=1e-6)
+
+
+def test_a_case_without_the_entropies_asked_for_is_not_finished(tmp_path):
+    save_members(tmp_path)
+    assert combine_cohort(folders(tmp_path), tmp_path / "out").made == ("a",)
+    assert combine_cohort(folders(tmp_path), tmp_path / "out", class_entropy=True).made == ("a",)
+    assert combine_cohort(folders(tmp_path), tmp_path / "out", class_entropy=True).kept == ("a",)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,16 @@ def test_a_bad_case_is_named_and_gives_code_3_and_json_stays_json(tmp_path):
 
 def test_options_reach_the_library(tmp_path):
     save_members(tmp_path, ["a"], n_members=2)
-    options = ("--weights", "1,3", "--regions", "3,1,2", "--slice-axis", "1", "--save-probs")
+    options = (
+        "--weights",
+        "1,3",
+        "--regions",
+        "3,1,2",
+        "--slice-axis",
+        "1",
+        "--save-probs",
+        "--class-entropy",
+    )
     assert run_here(*folders(tmp_path), "-o", tmp_path / "out", *options).exit_code == 0
     assert read_done(tmp_path / "out/cases/a")["settings"] == {
         "members": [str(folder) for folder in folders(tmp_path)],
@@ -78,6 +87,7 @@ def test_options_reach_the_library(tmp_path):
         "slice_axis": 1,
     }
     assert (tmp_path / "out/cases/a/mean_probs.npz").is_file()
+    assert (tmp_path / "out/cases/a/entropy_region_0.nii.gz").is_file()
     assert run_here(*folders(tmp_path), "-o", tmp_path / "out").exit_code == 1
     assert run_here(*folders(tmp_path), "-o", tmp_path / "out", "--overwrite").stdout.startswith("1 combined")
 

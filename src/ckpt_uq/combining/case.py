@@ -27,6 +27,7 @@ def combine_case(
     region_order: tuple[int, ...] | None = None,
     slice_axis: int | None = None,
     save_probs: bool = False,
+    class_entropy: bool = False,
     progress: Callable[[float], None] = lambda done: None,
 ) -> CaseScores:
     """Average the members' probabilities of one case; write its maps on the grid of the NIfTI beside them.
@@ -46,6 +47,8 @@ def combine_case(
         head and feet by default.
     save_probs : bool
         Write the mean probabilities too.
+    class_entropy : bool
+        Write the binary entropy of every class but the background, or of every region, too.
     progress : callable
         Told the fraction that is done, now and then.
 
@@ -70,7 +73,13 @@ def combine_case(
         sums = CaseSums(members[0].shape[0], axis, region_order)
         writers = stack.enter_context(ExitStack())  # closed first: files appear when all is done
         write = CaseWriter(
-            writers, folder, geometry, members[0].shape[0], region_order, save_probs=save_probs
+            writers,
+            folder,
+            geometry,
+            members[0].shape[0],
+            region_order,
+            save_probs=save_probs,
+            class_entropy=class_entropy,
         )
         for prediction in predictions:
             write(prediction)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ckpt_uq.case_folder import MEAN_PROBS
+from ckpt_uq.case_folder import MEAN_PROBS, class_entropy_name
 from ckpt_uq.cohort import CohortOutcome, Progress, run_cohort
 from ckpt_uq.combining.case import combine_case
 from ckpt_uq.errors import ArgumentError, DataError
@@ -24,6 +24,7 @@ def combine_cohort(
     region_order: Sequence[int] | None = None,
     slice_axis: int | None = None,
     save_probs: bool = False,
+    class_entropy: bool = False,
     overwrite: bool = False,
     progress: Progress = lambda case, done, total: None,
 ) -> CohortOutcome:
@@ -47,6 +48,8 @@ def combine_cohort(
         nearest to head and feet.
     save_probs : bool
         Also write the mean probabilities, in half precision.
+    class_entropy : bool
+        Also write the binary entropy of every class but the background, or of every region.
     overwrite : bool
         Make finished cases again.
     progress : callable
@@ -79,6 +82,7 @@ def combine_cohort(
             region_order=settings["region_order"] and tuple(settings["region_order"]),
             slice_axis=settings["slice_axis"],
             save_probs=save_probs,
+            class_entropy=class_entropy,
             progress=report,
         )
         return asdict(scored)
@@ -87,10 +91,16 @@ def combine_cohort(
         {name: settings for name in names},
         out,
         make,
-        needs=[MEAN_PROBS] if save_probs else [],
+        needs=_needed(settings["region_order"], save_probs=save_probs, class_entropy=class_entropy),
         overwrite=overwrite,
         progress=progress,
     )
+
+
+def _needed(region_order: Sequence[int] | None, *, save_probs: bool, class_entropy: bool) -> list[str]:
+    """Files of a finished case; of the class entropies one, because a case has all of them or none."""
+    of_class = class_entropy_name(1) if region_order is None else class_entropy_name(0, tuple(region_order))
+    return [MEAN_PROBS] * save_probs + [of_class] * class_entropy
 
 
 def _settings(

@@ -49,6 +49,9 @@ def combine(
     save_probs: Annotated[
         bool, typer.Option("--save-probs", help="Write mean_probs.npz too, in half precision.")
     ] = False,
+    class_entropy: Annotated[
+        bool, typer.Option("--class-entropy", help="Write the entropy of each class too.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Make finished cases again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -71,6 +74,7 @@ def combine(
             region_order=numbers(regions, "--regions", int),
             slice_axis=slice_axis,
             save_probs=save_probs,
+            class_entropy=class_entropy,
             overwrite=overwrite,
             progress=bar.show,
         )
