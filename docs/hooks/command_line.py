@@ -85,9 +85,9 @@ def table(options: list[Any], types: Mapping[str, Any]) -> Iterator[str]:
 
 
 def kind(annotation: Any) -> str:
-    """What is to be written after an option; None among the types means that it may be left out."""
+    """What is to be written after an option, once or more often, which may be left out if None is a type too."""
     (one,) = {part for part in get_args(annotation) or [annotation] if part is not type(None)}
-    return VALUES[one]
+    return VALUES[one] if one in VALUES else kind(*get_args(one))
 
 
 def remark(option: Any) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from itertools import permutations
 
 import numpy as np
@@ -13,6 +14,7 @@ from ckpt_uq.adapters.nnunet.image_moments import ImageMoments
 from ckpt_uq.adapters.nnunet.placement import PlacedLogits, Placement
 from ckpt_uq.combining import slabs
 from ckpt_uq.errors import MemberError
+from ckpt_uq.kernels.blocks import thread_count
 from reference.nnunet import native_probs, resample
 
 SPACING = (4.0, 1.5, 1.6)
@@ -114,7 +116,7 @@ def test_moments_of_members_of_different_models_are_those_of_the_native_grid(axe
         expected.append(native_probs(logits, placement))
     averaged = ImageMoments(3, shapes[axes], axes)
     for index, member in enumerate(members):
-        averaged.update(member, f"member {index}")
+        averaged.update([member], f"member {index}")
     parts = list(averaged.predictions())
     mean = np.mean(expected, axis=0)
     np.testing.assert_allclose(np.concatenate([p.mean_prob for p in parts], 1), mean, atol=1e-6)
@@ -125,11 +127,57 @@ def test_moments_of_members_of_different_models_are_those_of_the_native_grid(axe
     assert averaged.names == ("member 0", "member 1", "member 2", "member 3")
 
 
+def cut(logits, placement, depth):
+    """One member's logits as parts of so many slices of the image, as a 2d network predicts them."""
+    for start in range(0, placement.shape[0], depth):
+        here = placement.slices(start, min(start + depth, placement.shape[0]))
+        before = placement.slices(0, start).box_shape[0]
+        part = logits[:, before : before + here.box_shape[0]]
+        yield PlacedLogits(part, here, resample, placement.axes, per_slice=True, regions=False)
+
+
+@given(placements(), st.integers(0, 10**6), st.booleans())
+def test_parts_are_bit_for_bit_the_whole(placement, seed, slices_alone):
+    averages = []
+    with pytest.MonkeyPatch.context() as patch:
+        if slices_alone:
+            patch.setattr(slabs, "SLAB_VALUES", 1)
+        for parts in (False, True):
+            averaged = ImageMoments(3, placement.shape, placement.axes)
+            for member in range(2):
+                logits = logits_for(placement, seed + member)
+                depth = averaged.part_depth if parts else placement.shape[0]
+                averaged.update(cut(logits, placement, depth), f"member {member}")
+            averages.append(list(averaged.predictions()))
+    for whole_slab, slab in zip(*averages, strict=True):
+        np.testing.assert_array_equal(slab.mean_prob, whole_slab.mean_prob)
+        np.testing.assert_array_equal(slab.mutual_information, whole_slab.mutual_information)
+
+
+def test_a_part_is_forgotten_before_the_next_one_is_made():
+    made = []
+
+    def parts():
+        for start in range(0, averaged.part_depth * 3, averaged.part_depth):
+            assert not any(part() for part in made), start
+            part = placed((averaged.part_depth, 4, 4))
+            made.append(weakref.ref(part))
+            yield part
+            del part
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slabs, "SLAB_VALUES", 1)
+        averaged = ImageMoments(3, (3 * max(2, thread_count()), 4, 4), (0, 1, 2))
+    averaged.update(parts(), "one")
+    assert len(made) == 3
+
+
 def test_regions_are_absent_where_nothing_was_seen():
     placement = Placement((0, 1, 2), (4, 3, 3), ((1, 3), (0, 3), (1, 2)), SPACING, SPACING)
     logits = np.full((2, 2, 3, 1), 3.0, np.float16)
     averaged = ImageMoments(2, (4, 3, 3), (0, 1, 2), (1, 2))
-    averaged.update(PlacedLogits(logits, placement, resample, (0, 1, 2), per_slice=True, regions=True), "one")
+    member = PlacedLogits(logits, placement, resample, (0, 1, 2), per_slice=True, regions=True)
+    averaged.update([member], "one")
     (prediction,) = averaged.predictions()
     assert prediction.segmentation[0].max() == 0
     assert (prediction.segmentation[1:3, :, 1] == 2).all()
@@ -143,17 +191,19 @@ def placed(shape, n_classes=3, value=0.0):
     return PlacedLogits(logits, placement, resample, (0, 1, 2), per_slice=True, regions=False)
 
 
-@pytest.mark.parametrize("wrong", [placed((4, 4, 5)), placed((4, 4, 4), n_classes=2)])
+@pytest.mark.parametrize(
+    "wrong", [placed((4, 4, 5)), placed((4, 4, 4), n_classes=2), placed((5, 4, 4)), placed((3, 4, 4))]
+)
 def test_another_grid_or_other_classes_are_refused(wrong):
     averaged = ImageMoments(3, (4, 4, 4), (0, 1, 2))
-    averaged.update(placed((4, 4, 4)), "fitting")
+    averaged.update([placed((4, 4, 4))], "fitting")
     with pytest.raises(MemberError, match=r"member odd must predict \(C, \*grid\) = \(3, 4, 4, 4\), got"):
-        averaged.update(wrong, "odd")
+        averaged.update([wrong], "odd")
 
 
 def test_numbers_that_are_none_are_refused_by_name():
     averaged = ImageMoments(3, (4, 4, 4), (0, 1, 2))
-    averaged.update(placed((4, 4, 4)), "good")
-    averaged.update(placed((4, 4, 4), value=np.nan), "bad")
+    averaged.update([placed((4, 4, 4))], "good")
+    averaged.update([placed((4, 4, 4), value=np.nan)], "bad")
     with pytest.raises(MemberError, match="member bad returned values that are no prediction"):
         averaged.verify()

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ckpt_uq.adapters.nnunet.image_moments import ImageMoments
-from ckpt_uq.adapters.nnunet.images import require_channels
+from ckpt_uq.adapters.nnunet.images import case_of, require_channels
+from ckpt_uq.adapters.nnunet.saved_members import opened_members
 from ckpt_uq.case_folder import clear
 from ckpt_uq.combining.scores import CaseSums
 from ckpt_uq.combining.writing import CaseWriter
 from ckpt_uq.errors import DataError
 from ckpt_uq.io.geometry import Geometry
 from ckpt_uq.io.nifti import read_geometry
+from ckpt_uq.io.probabilities import SavedProbabilities
 
 if TYPE_CHECKING:
     from ckpt_uq.adapters.nnunet.framework.trained_model import TrainedModel
@@ -26,6 +28,7 @@ def predict_case(
     folder: Path,
     models: Sequence[TrainedModel],
     *,
+    saved: Sequence[Path] = (),
     save_probs: bool = False,
     class_entropy: bool = False,
     progress: Callable[[float], None] = lambda done: None,
@@ -40,6 +43,9 @@ def predict_case(
         The case's.
     models : sequence of TrainedModel
         Of the same labels.
+    saved : sequence of Path
+        Folders of saved probabilities, one a member more; see
+        :func:`~ckpt_uq.adapters.nnunet.saved_members.opened_members`.
     save_probs, class_entropy
         See :class:`~ckpt_uq.combining.writing.CaseWriter`.
     progress : callable
@@ -59,7 +65,8 @@ def predict_case(
     """
     require_channels(list(files), models[0].n_channels_in)
     geometry = read_geometry(files[0])
-    averaged = _averaged(files, models, geometry, progress)
+    with opened_members(saved, case_of(files[0]), geometry, models[0].n_channels_out) as members:
+        averaged = _averaged(files, models, geometry, members, progress)
     clear(folder)
     order = models[0].region_order
     sums = CaseSums(models[0].n_channels_out, geometry.axial_axis, order)
@@ -83,12 +90,13 @@ def _averaged(
     files: Sequence[Path],
     models: Sequence[TrainedModel],
     geometry: Geometry,
+    saved: Sequence[SavedProbabilities],
     progress: Callable[[float], None],
 ) -> ImageMoments:
     first = models[0]
     shape = tuple(geometry.shape[axis] for axis in first.axes)
     averaged: ImageMoments | None = None
-    n_predictions = sum(model.n_predictions for model in models)
+    n_predictions = sum(model.n_predictions for model in models) + len(saved)
     for model in models:
         image = model.preprocess(files)
         if image.placement.shape != tuple(geometry.shape[axis] for axis in model.axes):
@@ -98,10 +106,13 @@ def _averaged(
             )
         if averaged is None:  # only now, because preprocessing takes memory for a while too
             averaged = ImageMoments(first.n_channels_out, shape, first.axes, first.region_order)
-        for name, logits in model.predict(image, first.axes):
-            averaged.update(logits, name)
+        for name, parts in model.predict(image, first.axes, averaged.part_depth):
+            averaged.update(parts, name)
             progress(len(averaged.names) / n_predictions)
-            del logits  # before the next member is asked for
+        del image  # before the next model's is made
     assert averaged is not None
+    for member in saved:
+        averaged.update_saved(member)
+        progress(len(averaged.names) / n_predictions)
     averaged.verify()
     return averaged

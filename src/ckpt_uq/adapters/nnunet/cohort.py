@@ -14,6 +14,7 @@ from ckpt_uq.adapters.nnunet.flips import Mirroring
 from ckpt_uq.adapters.nnunet.images import find_cases, part
 from ckpt_uq.adapters.nnunet.model_folder import MemberFile, find_members
 from ckpt_uq.adapters.nnunet.requirement import require_nnunet
+from ckpt_uq.adapters.nnunet.saved_members import require_folders
 from ckpt_uq.case_folder import MEAN_PROBS, class_entropy_name
 from ckpt_uq.cohort import CohortOutcome, Progress, run_cohort
 from ckpt_uq.errors import ArgumentError
@@ -32,6 +33,9 @@ class NnunetSettings:
         Folders ``TRAINER__PLANS__CONFIGURATION``; members of all are averaged with equal weights.
     folds, checkpoints, epochs
         See :func:`~ckpt_uq.adapters.nnunet.model_folder.find_members`; the same for every model.
+    saved : sequence of Path
+        Folders of probabilities that were saved on the images' grids, as nnU-Net does: each is one member
+        more, of the same weight.
     mirroring, step_size
         See :class:`~ckpt_uq.adapters.nnunet.framework.trained_model.TrainedModel`.
     """
@@ -40,6 +44,7 @@ class NnunetSettings:
     folds: Sequence[str] | None = None
     checkpoints: str | None = None
     epochs: Sequence[int] | None = None
+    saved: Sequence[Path] = ()
     mirroring: Mirroring = "average"
     step_size: float = 0.5
 
@@ -109,6 +114,7 @@ def predict_cohort(
     require_nnunet()
     from ckpt_uq.adapters.nnunet.framework.trained_model import TrainedModel
 
+    saved = require_folders(settings.saved)
     members = settings.members()
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     models = [
@@ -118,11 +124,17 @@ def predict_cohort(
     _require_same_labels(models, list(members))
     every = find_cases(images, models[0].dataset["file_ending"])
     asked = part(every, n_parts, part_id)
-    common = _plain(settings, members)
+    common = _plain(settings, members, saved)
 
     def make(name: str, folder: Path, report: Callable[[float], None]) -> dict[str, Any]:
         return predict_case(
-            asked[name], folder, models, save_probs=save_probs, class_entropy=class_entropy, progress=report
+            asked[name],
+            folder,
+            models,
+            saved=saved,
+            save_probs=save_probs,
+            class_entropy=class_entropy,
+            progress=report,
         )
 
     return run_cohort(
@@ -136,14 +148,17 @@ def predict_cohort(
     )
 
 
-def _plain(settings: NnunetSettings, members: dict[Path, list[MemberFile]]) -> dict[str, Any]:
+def _plain(
+    settings: NnunetSettings, members: dict[Path, list[MemberFile]], saved: Sequence[Path]
+) -> dict[str, Any]:
     """What the files of a case depend on, plain enough for JSON."""
+    live = [
+        {"model": str(folder), "file": member.name, "sha256": member.record.sha256}
+        for folder, files in members.items()
+        for member in files
+    ]
     return {
-        "members": [
-            {"model": str(folder), "file": member.name, "sha256": member.record.sha256}
-            for folder, files in members.items()
-            for member in files
-        ],
+        "members": [*live, *({"saved": str(folder)} for folder in saved)],
         "mirroring": settings.mirroring,
         "step_size": settings.step_size,
     }

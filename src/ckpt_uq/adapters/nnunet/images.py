@@ -44,6 +44,17 @@ def find_cases(folder: str | Path, ending: str) -> dict[str, list[Path]]:
     return cases
 
 
+def case_of(file: Path) -> str:
+    """Name of the case that a channel is of.
+
+    Examples
+    --------
+    >>> case_of(Path("imagesTs/case_00012_0000.nii.gz"))
+    'case_00012'
+    """
+    return file.name.rsplit("_", 1)[0]
+
+
 def require_channels(files: list[Path], n_channels: int) -> None:
     """Raise DataError unless a case has the channels that the network was trained on, 0 to one less."""
     numbers = [int(path.name.rsplit("_", 1)[1][:4]) for path in files]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,20 @@ class Placement:
         """Shape of what the crop left."""
         return tuple(stop - start for start, stop in self.box)
 
+    def slices(self, start: int, stop: int) -> Placement:
+        """Where the output for some slices of the image lies in these slices.
+
+        Examples
+        --------
+        >>> one = (0.0, 0.0, 0.0)
+        >>> some = Placement((0, 1, 2), (9, 3, 4), ((2, 7), (0, 3), (1, 4)), one, one).slices(4, 9)
+        >>> some.shape, some.box
+        ((5, 3, 4), ((0, 3), (0, 3), (1, 4)))
+        """
+        first, last = (min(max(end, start), stop) - start for end in self.box[0])
+        shape = (stop - start, *self.shape[1:])
+        return replace(self, shape=shape, box=((first, last), *self.box[1:]))
+
     def turned_to(self, axes: tuple[int, ...]) -> tuple[int, ...]:
         """Say in which order to take the turned axes to get those of another placement.
 
@@ -58,7 +72,7 @@ class Placement:
 
 
 class PlacedLogits:
-    """One member's logits, handed out some slices at a time on the whole image's grid.
+    """One member's logits, of an image or of some of its slices, handed out slab by slab on the image's grid.
 
     Parameters
     ----------
@@ -94,16 +108,17 @@ class PlacedLogits:
         self._order = placement.turned_to(axes)
         self._regions = regions
         self._whole: Array | None = None
+        self.n_channels = len(logits)
         if not (per_slice and self._order == (0, 1, 2)):
             self._whole = self._class_by_class()
-        self.n_channels = len(logits)
+            self._logits = None
         self.shape = tuple(placement.shape[axis] for axis in self._order)
         self._box = tuple(placement.box[axis] for axis in self._order)
 
     def slab(self, start: int, stop: int) -> Tensor:
         """Logits of the slices from start to stop, shape (C, stop - start, *plane), single precision."""
         (first, last), rows, columns = self._box
-        out = torch.full((len(self._logits), stop - start, *self.shape[1:]), -torch.inf)
+        out = torch.full((self.n_channels, stop - start, *self.shape[1:]), -torch.inf)
         if not self._regions:
             out[0] = 0
         begin, end = max(start, first), min(stop, last)
@@ -122,10 +137,10 @@ class PlacedLogits:
         """All logits in the box: only one class at a time is in the double precision of the resampling."""
         shape = self._placement.box_shape
         whole: Array | None = None
-        for index in range(len(self._logits)):
+        for index in range(self.n_channels):
             one = np.asarray(self._resampled(self._logits[index : index + 1], shape))[0]
             if whole is None:
-                whole = np.empty((len(self._logits), *shape), one.dtype)
+                whole = np.empty((self.n_channels, *shape), one.dtype)
             whole[index] = one
         assert whole is not None
         return whole.transpose(0, *(axis + 1 for axis in self._order))

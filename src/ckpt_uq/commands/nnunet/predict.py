@@ -15,6 +15,8 @@ ckpt-uq nnunet predict -m MODEL -i imagesTs -o predictions -f 0,1,2,3,4 -chk bes
 
 ckpt-uq nnunet predict -m MODEL_2d -m MODEL_3d_fullres -i imagesTs -o predictions -f 0
 
+ckpt-uq nnunet predict -m MODEL_2d -i imagesTs -o predictions --saved saved/3d_fold_0 --saved saved/3d_fold_1
+
 ckpt-uq nnunet predict -m MODEL -i imagesTs -o predictions -num_parts 2 -part_id 1 --device cuda:1
 
 MODEL is a folder TRAINER__PLANS__CONFIGURATION of nnUNet_results. The same command goes on where it was
@@ -48,6 +50,14 @@ def predict(
     ] = None,
     epochs: Annotated[
         str | None, typer.Option(help="Of the snapshots only these, as in 75,86,94; all if left out.")
+    ] = None,
+    saved: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--saved",
+            metavar="FOLDER",
+            help="Of CASE.npz, as nnU-Net saves probabilities: one member more; may be given more than once.",
+        ),
     ] = None,
     mirror: Annotated[
         str,
@@ -93,6 +103,7 @@ def predict(
         folds=None if folds is None else folds.split(","),
         checkpoints=checkpoints,
         epochs=numbers(epochs, "--epochs", int),
+        saved=saved or (),
         mirroring=choice(mirror, "--mirror", ("average", "members", "none")),
         step_size=step_size,
     )

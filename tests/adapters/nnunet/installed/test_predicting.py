@@ -154,9 +154,10 @@ def test_flips_as_members_are_the_flips_that_nnunet_averages(model_2d, images):
     apart = TrainedModel(model_2d, members, cpu, mirroring="members")
     together = TrainedModel(model_2d, members, cpu, mirroring="average")
     image = apart.preprocess([images / "case_6_0000.nii.gz"])
-    names, flips = zip(*apart.predict(image, apart.axes), strict=True)
-    ((_, mean),) = together.predict(image, apart.axes)
-    depth = mean.shape[0]
+    depth = image.placement.shape[0]
+    names, parts = zip(*((n, list(p)) for n, p in apart.predict(image, apart.axes, depth)), strict=True)
+    flips = [flip for (flip,) in parts]
+    ((_, (mean,)),) = ((n, list(p)) for n, p in together.predict(image, apart.axes, depth))
     logits = torch.stack([flip.slab(0, depth) for flip in flips])
     seen = logits.isfinite().all(0)
     whole = mean.slab(0, depth)
@@ -177,6 +178,27 @@ def test_2d_and_3d_are_one_ensemble(model_2d, model_3d, images, tmp_path):
         alone.append(probabilities(tmp_path / model.name / "cases/case_7/mean_probs.npz").astype(float))
     together = probabilities(tmp_path / "both/cases/case_7/mean_probs.npz")
     np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=0, atol=2 * HALF)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_member_that_nnunet_has_saved_is_as_good_as_live(model_2d, images, saved, streamed, case, tmp_path):
+    settings = NnunetSettings([model_2d], checkpoints="final", saved=[saved[1]])
+    assert not predict_cohort(settings, images, tmp_path, save_probs=True).failed
+    ours, live = (probabilities(root / f"cases/{case}/mean_probs.npz") for root in (tmp_path, streamed))
+    np.testing.assert_allclose(ours, live, rtol=0, atol=HALF)
+    for name in ("entropy", "mutual_information"):
+        ours, live = (read_volume(root / f"cases/{case}/{name}.nii.gz").data for root in (tmp_path, streamed))
+        np.testing.assert_allclose(ours, live, rtol=0, atol=1e-2, err_msg=name)
+        assert live.max() > 0.05
+
+
+def test_a_saved_member_without_the_case_fails_that_case_alone(model_3d, images, saved, tmp_path):
+    folder = shutil.copytree(saved[1], tmp_path / "saved")
+    (folder / "case_7.npz").unlink()
+    settings = NnunetSettings([model_3d], checkpoints="final", mirroring="none", saved=[folder])
+    outcome = predict_cohort(settings, images, tmp_path / "out")
+    assert outcome.made == ("case_6",)
+    assert "must have case_7, it is missing in" in str(outcome.failed["case_7"])
 
 
 def predict(*arguments):

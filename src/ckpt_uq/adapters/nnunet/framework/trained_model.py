@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -17,7 +16,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import Tensor
 
 from ckpt_uq.adapters.nnunet.flips import Flipped, Mirroring, flips_of
-from ckpt_uq.adapters.nnunet.framework.trainer_class import trainer_class
+from ckpt_uq.adapters.nnunet.framework.network import build_network
+from ckpt_uq.adapters.nnunet.framework.preprocessing import preprocessed
 from ckpt_uq.adapters.nnunet.json_object import read_object
 from ckpt_uq.adapters.nnunet.model_folder import MemberFile, describing_checkpoint
 from ckpt_uq.adapters.nnunet.placement import PlacedLogits, Placement
@@ -86,7 +86,8 @@ class TrainedModel:
         self.n_channels_in = int(determine_num_input_channels(self._plans, self._configuration, self.dataset))
         axes = described.get("inference_allowed_mirroring_axes")
         self._flips = flips_of(axes) if mirroring == "members" else [()]
-        self._network = self._built(trainer).to(device)
+        sizes = (self.n_channels_in, self.n_channels_out)
+        self._network = build_network(trainer, self._plans, self._configuration, *sizes).to(device)
         self._verified: set[Path] = set()
         with _quiet():
             self._predictor = nnUNetPredictor(
@@ -111,6 +112,10 @@ class TrainedModel:
         return int(self.labels.num_segmentation_heads)
 
     @property
+    def _per_slice(self) -> bool:
+        return len(self._configuration.patch_size) == 2
+
+    @property
     def region_order(self) -> tuple[int, ...] | None:
         """For regions: the label that each one paints."""
         if not self.labels.has_regions:
@@ -130,12 +135,9 @@ class TrainedModel:
         DataError
             nnU-Net cannot read it.
         """
-        preprocessor = self._configuration.preprocessor_class(verbose=False)
         try:
             with _quiet():
-                data, _, properties = preprocessor.run_case(
-                    [str(path) for path in files], None, self._plans, self._configuration, self.dataset
-                )
+                data, properties = preprocessed(files, self._plans, self._configuration, self.dataset)
         except Exception as error:  # nnU-Net's readers raise whatever theirs do
             raise DataError(
                 f"nnU-Net cannot preprocess {files[0]}, {type(error).__name__}: {str(error).strip()}"
@@ -144,8 +146,14 @@ class TrainedModel:
             torch.from_numpy(data).to(torch.float32).contiguous(), self._placement(properties)
         )
 
-    def predict(self, image: Preprocessed, axes: tuple[int, ...]) -> Iterator[tuple[str, PlacedLogits]]:
+    def predict(
+        self, image: Preprocessed, axes: tuple[int, ...], depth: int
+    ) -> Iterator[tuple[str, Iterator[PlacedLogits]]]:
         """Predict an image with one member after the other.
+
+        A network that predicts every slice alone (2d) is given some slices at a time. Its logits are the same
+        to the last bit, and nnU-Net's buffers, 2 (C + 1) bytes a voxel and as much again for a moment, are
+        only of these slices.
 
         Parameters
         ----------
@@ -153,13 +161,16 @@ class TrainedModel:
             The image.
         axes : tuple of int
             The image's axes in the order that the logits' slabs shall have.
+        depth : int
+            Slices in a part.
 
         Yields
         ------
         str
             The member's name.
-        PlacedLogits
-            What it says; no longer held when the next one is asked for.
+        iterator of PlacedLogits
+            What it says, part by part along the first of `axes`, predicted when it is asked for: to be used
+            before the next member is.
 
         Raises
         ------
@@ -172,23 +183,21 @@ class TrainedModel:
             self._load(member)
             for flip in self._flips:
                 name = member.name + (f" flipped along {flip}" if flip else "")
-                yield name, self._placed(self._logits(image.data, flip, name), image.placement, axes)
+                yield name, self._parts(image, flip, name, axes, depth)
 
-    def _built(self, trainer: str) -> torch.nn.Module:
-        build = trainer_class(trainer).build_network_architecture
-        sizes = (self.n_channels_in, self.n_channels_out)
-        if "plans_manager" in inspect.signature(build).parameters:
-            network = build(self._plans, self._configuration, *sizes, enable_deep_supervision=False)
-        else:  # as trainers of other packages have it, and nnU-Net still takes
-            network = build(
-                self._configuration.network_arch_class_name,
-                self._configuration.network_arch_init_kwargs,
-                self._configuration.network_arch_init_kwargs_req_import,
-                *sizes,
-                enable_deep_supervision=False,
-            )
-        assert isinstance(network, torch.nn.Module)
-        return network
+    def _parts(
+        self, image: Preprocessed, flip: tuple[int, ...], name: str, axes: tuple[int, ...], depth: int
+    ) -> Iterator[PlacedLogits]:
+        placement = image.placement
+        if not self._per_slice or placement.turned_to(axes) != (0, 1, 2):
+            yield self._placed(self._logits(image.data, flip, name), placement, axes)
+            return
+        n_seen = 0
+        for start in range(0, placement.shape[0], depth):
+            here = placement.slices(start, min(start + depth, placement.shape[0]))
+            seen = image.data[:, n_seen : n_seen + here.box_shape[0]]
+            n_seen += here.box_shape[0]
+            yield self._placed(self._logits(seen, flip, name), here, axes)
 
     def _load(self, member: MemberFile) -> None:
         expected = None if member.path in self._verified else member.record
@@ -197,6 +206,8 @@ class TrainedModel:
         self._network.load_state_dict(check_fits(weights, self._network, member.path))
 
     def _logits(self, data: Tensor, flip: tuple[int, ...], name: str) -> Tensor:
+        if not data.shape[1]:  # nothing but what nnU-Net has cropped
+            return torch.empty((self.n_channels_out, *data.shape[1:]), dtype=torch.half)
         network = self._predictor.network
         try:
             with _quiet():
@@ -215,7 +226,7 @@ class TrainedModel:
             placement,
             self._configuration.resampling_fn_probabilities,
             axes,
-            per_slice=len(self._configuration.patch_size) == 2,
+            per_slice=self._per_slice,
             regions=self.labels.has_regions,
         )
 
