@@ -125,19 +125,9 @@ class AnnealsInCycles(KeepsSnapshots):
     eta_max: ClassVar[float] = PAPER_ETA_MAX
     eta_min: ClassVar[float] = PAPER_ETA_MIN
 
-    def __init__(
-        self,
-        plans: dict[str, Any],
-        configuration: str,
-        fold: int | str,
-        dataset_json: dict[str, Any],
-        device: torch.device = torch.device("cuda"),  # noqa: B008 - nnU-Net reads this very signature
-    ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
-        self.initial_lr = self.eta_max
-
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, SGDR]:
         """The base trainer's optimizer, under a schedule that is a function of the epoch alone."""
+        self.initial_lr = self.eta_max
         optimizer, _ = super().configure_optimizers()
         return optimizer, SGDR(optimizer, cycles=self.cycles, eta_min=self.eta_min)
 
