@@ -132,7 +132,10 @@ def _facts(work: Work, prepared: Mapping[str, Any], command: str, made_at: datet
 
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("kits23.reporting"),
+        # The frame around the page is that of the library's report.
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("kits23.reporting"), jinja2.PackageLoader("ckpt_uq.report")]
+        ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
