@@ -84,8 +84,8 @@ def test_memory_grows_by_the_image_and_the_means(model_2d, tmp_path):
     assert done.returncode == 0, done.stderr
     n_voxels = np.prod(SHAPE)
     means, image = 4 * (3 + 1) * n_voxels, 4 * n_voxels
-    # nnU-Net's buffers of all slices would be another 21 bytes a voxel, the preprocessing of all 20 more.
-    assert float(done.stdout) < 1.3 * (means + image) / 1e6
+    # With nnU-Net's buffers of all slices it is 1.6 times as much, without them 1.17 times.
+    assert float(done.stdout) < 1.4 * (means + image) / 1e6
 
 
 @pytest.mark.parametrize("spacing", [SPACING, (2.0, 1.6, 1.5)], ids=["slices apart", "slices together"])
