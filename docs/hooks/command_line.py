@@ -85,7 +85,7 @@ def table(options: list[Any], types: Mapping[str, Any]) -> Iterator[str]:
 
 
 def kind(annotation: Any) -> str:
-    """What is to be written after an option, once or more often, which may be left out if None is a type too."""
+    """What is to be written after an option, once or more often; it may be left out if None is a type too."""
     (one,) = {part for part in get_args(annotation) or [annotation] if part is not type(None)}
     return VALUES[one] if one in VALUES else kind(*get_args(one))
 
