@@ -41,7 +41,7 @@ def run(
         int | None, typer.Option(min=1, help="Of every training; 800, or 24 of simulated scans.")
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(min=1, help="Batches of an epoch; 250, or 10 of simulated scans.")
+        int | None, typer.Option(min=1, help="Batches of an epoch; 250, or 50 of simulated scans.")
     ] = None,
     validation_iterations: Annotated[
         int | None, typer.Option(min=1, help="Batches that an epoch is judged by; 50, or 5.")
@@ -76,7 +76,7 @@ def run(
         work,
         system=systems,
         epochs=epochs or (24 if small else None),
-        iterations=iterations or (10 if small else None),
+        iterations=iterations or (50 if small else None),
         validation_iterations=validation_iterations or (5 if small else None),
         device=device,
         workers=workers,
