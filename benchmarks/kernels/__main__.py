@@ -56,7 +56,7 @@ class Size:
 
 
 def tasks(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
-    """Every task, each way, with every number of threads; memory with the largest number."""
+    """Every task, each way, with every number of threads; memory with the largest number, computing alone."""
     found: dict[str, Any] = {"grid": list(size.grid), "n_classes": N_CLASSES, "size": size.name}
     found["rates_gb_s"] = {n: in_fresh_process("rates", n, rounds=size.rounds) for n in threads}
     found["tasks"] = {}
@@ -67,9 +67,11 @@ def tasks(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
             timed[str(n)] = in_fresh_process(
                 "times", n, task=name, case=case, rounds=size.rounds, budget=size.budget
             )
+        say(f"{name}, computing alone")
+        computing = in_fresh_process("computing", 1, task=name, case=case)
         memory = {way: peak(name, way, case, threads[-1]) for way in find(name).ways}
         own = {} if case["grid"] == size.grid else {"grid": list(case["grid"])}
-        found["tasks"][name] = {**own, "threads": timed, "extra_mb": memory}
+        found["tasks"][name] = {**own, "threads": timed, "computing_ms": computing, "extra_mb": memory}
     return found
 
 

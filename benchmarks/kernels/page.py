@@ -59,6 +59,7 @@ def page(found: dict[str, Any]) -> str:
         "## Targets\n\n"
         "What we want to reach, with two threads; ratios of medians of this run. Memory is beyond the "
         "accumulators.\n\n" + table(targets.rows(tasks)),
+        limits_section(tasks["tasks"]),
         "## Tasks\n\n" + image("tasks", "Time of every way of every task, in logarithmic bars"),
         *(task_section(name, tasks) for name in in_order(tasks["tasks"])),
         scaling_section(found["scaling"]),
@@ -67,6 +68,26 @@ def page(found: dict[str, Any]) -> str:
         cuda_section(found.get("cuda")),
     ]
     return "\n".join(section.rstrip() + "\n" for section in sections)
+
+
+def limits_section(tasks: dict[str, Any]) -> str:
+    """What bounds every task: the memory, or the processor."""
+    counts = list(next(iter(tasks.values()))["threads"])
+    n = int(counts[-1])
+    lines = [["", "memory, ms", f"computing on {n} threads, ms", "the longer", "measured, ms", "times it"]]
+    for name, task in in_order(tasks).items():
+        ways = task["threads"][counts[-1]]["ways"]
+        memory, computing = ways["floor"]["median_ms"], task["computing_ms"] / n
+        taken, longer = ways[first_of_ours(ways)]["median_ms"], max(memory, computing)
+        what = "memory" if memory > computing else "computing"
+        times = (milliseconds(value) for value in (memory, computing))
+        lines.append([TITLES[name], *times, what, milliseconds(taken), f"{taken / longer:.2f}"])
+    return (
+        "## What bounds them\n\nNo way can be faster than the memory (the floor) or than its own computing: the "
+        "same calls on pieces that\nstay in the processor's caches, on one thread, divided by the number of "
+        "threads. Where computing is the longer,\nfewer instructions would be needed to come nearer to the "
+        f"floor.\n\n{table(lines)}"
+    )
 
 
 def in_order(tasks: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from bandwidth import BYTES, Stream, n_threads
 from case import Case
+from computing import computing_ms
 from resident import peak_extra_mb
 from stopwatch import interleaved, load_average, timed
 from task import Task
@@ -112,6 +113,11 @@ def peak(task: str, way: str, case: dict[str, Any]) -> float:
     return peak_extra_mb(make(on))
 
 
+def computing(task: str, case: dict[str, Any]) -> float:
+    """Milliseconds of our first way apart from memory."""
+    return computing_ms(next(iter(find(task).ours.values())), Case(**case))
+
+
 def first_call(task: str, way: str) -> dict[str, float]:
     """Seconds of importing and of the first call on something tiny, and of the second."""
     started = time.perf_counter()
@@ -124,7 +130,7 @@ def main() -> None:
     """Do one job."""
     warnings.simplefilter("ignore")  # of peers, which are as they are
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("job", choices=["rates", "times", "peak", "first_call"])
+    parser.add_argument("job", choices=["rates", "times", "peak", "computing", "first_call"])
     parser.add_argument("options", type=json.loads)
     arguments = parser.parse_args()
     if "torch" in sys.modules or arguments.job != "rates":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -69,8 +70,26 @@ def test_one_thread_and_many_agree_to_the_last_bit(threads):
 
 def test_threads_are_used(threads):
     threads(2)
-    names = blocks.map_blocks(lambda start, stop: __import__("threading").current_thread().name, 10, 1 << 16)
-    assert all(name.startswith("ckpt_uq") for name in names)
+    both = threading.Barrier(2)  # is passed only if two blocks run at a time
+
+    def name(start, stop):
+        both.wait(timeout=60)
+        return threading.current_thread().name
+
+    first, second = sorted(blocks.map_blocks(name, 2, blocks.BLOCK_VOXELS))
+    assert first == threading.current_thread().name
+    assert second.startswith("ckpt_uq")
+
+
+def test_a_thread_that_never_wakes_up_is_not_waited_for(threads):
+    threads(2)
+    asleep = threading.Event()
+    blocker = blocks._get_pool().submit(asleep.wait, 60)
+    other = blocks._get_pool().submit(asleep.wait, 60)
+    assert blocks.map_blocks(lambda start, stop: start, 4, blocks.BLOCK_VOXELS) == [0, 1, 2, 3]
+    assert not blocker.done()
+    asleep.set()
+    other.result()
 
 
 def test_concurrent_callers_do_not_disturb_each_other(threads):

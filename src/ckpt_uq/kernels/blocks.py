@@ -66,8 +66,16 @@ def map_blocks(task: Callable[[int, int], Result], n_rows: int, row_voxels: int 
                 raise
 
     pool = _get_pool()
-    for worker in [pool.submit(work) for _ in range(n_workers)]:
-        worker.result()
+    others = [pool.submit(work) for _ in range(n_workers - 1)]
+    try:
+        work()  # here too: another thread may be long in waking up, and need not be waited for then
+    except BaseException:
+        waiting.clear()
+        raise
+    finally:
+        for other in others:
+            if not other.cancel():
+                other.result()
     return [results[index] for index in range(len(starts))]
 
 
