@@ -138,7 +138,8 @@ def _slices(
             upper,
             question.by_threshold,
             *(target.flat for target in targets),
-            masks[:, z - start],
+            masks[0, z - start],
+            masks[1:, z - start],
             *bins,
             lanes,
         )
@@ -239,7 +240,8 @@ def _analyze(
     by_threshold: bool,
     entropy: Array,
     winner: Array,
-    masks: Array,
+    first_mask: Array,
+    more_masks: Array,
     counts: Array,
     hits: Array,
     sums: Array,
@@ -260,9 +262,9 @@ def _analyze(
         if low < 0 or high > HIGHEST or low_sum < LOWEST_SUM or high_sum > HIGHEST:
             return 0.0, False
         _add_to_lanes(entropy[a:b], lanes)
-        masks[0, a:b] = likelier[:n] if by_threshold else winner[a:b]
-        for group in range(1, len(masks)):
-            _set_bits(p, start + a, 8 * group, masks[group, a:b])
+        first_mask[a:b] = likelier[:n] if by_threshold else winner[a:b]
+        for group in range(len(more_masks)):
+            _set_bits(p, start + a, 8 * (group + 1), more_masks[group, a:b])
         if not len(labels):
             continue
         here = mask[a:b] if len(mask) else mask
