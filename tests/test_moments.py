@@ -218,6 +218,24 @@ def test_threads_do_not_show(monkeypatch):
     assert len(results) == 1
 
 
+@pytest.mark.parametrize("labels", [False, True])
+def test_cleared_moments_are_as_new(labels):
+    rng = np.random.default_rng(0)
+    first, second = (torch.from_numpy(rng.standard_normal((2, 3, 5, 6)).astype(np.float32)) for _ in range(2))
+    first[0, 0] = math.nan
+    used, new = (moments.init(2, (3, 5, 6), variance=True, labels=labels) for _ in range(2))
+    moments.update_many(used, [first, second.softmax(0)])
+    moments.clear(used)
+    for m in (used, new):
+        moments.update(m, second)
+        moments.verify(m, ["second"])
+    for name in ("mean_prob", "mean_entropy", "scatter"):
+        assert torch.equal(getattr(used, name), getattr(new, name))
+    assert (used.n_members, used.total_weight, len(used.faults)) == (1, 1.0, 1)
+    assert (used.labels is None) == (not labels)
+    assert not labels or torch.equal(used.labels[0], new.labels[0])
+
+
 def test_a_single_member_has_no_disagreement():
     m = moments.init(3, (50,))
     moments.update(m, torch.randn(3, 50, generator=torch.Generator().manual_seed(0)))

@@ -5,7 +5,17 @@ the same code serves members one by one, in blocks, or spread over processes.
 """
 
 from ckpt_uq.moments.folding import update, update_many
-from ckpt_uq.moments.state import EnsembleMoments, Outputs, Transform, init, merge
+from ckpt_uq.moments.state import EnsembleMoments, Outputs, Transform, clear, init, merge
 from ckpt_uq.moments.verifying import verify
 
-__all__ = ["EnsembleMoments", "Outputs", "Transform", "init", "merge", "update", "update_many", "verify"]
+__all__ = [
+    "EnsembleMoments",
+    "Outputs",
+    "Transform",
+    "clear",
+    "init",
+    "merge",
+    "update",
+    "update_many",
+    "verify",
+]

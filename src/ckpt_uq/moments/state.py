@@ -93,6 +93,28 @@ def init(
     )
 
 
+def clear(m: EnsembleMoments) -> None:
+    """Forget all members and keep the memory, for the next image of the same grid.
+
+    What was made of these moments before, such as a prediction, changes with them.
+
+    Examples
+    --------
+    >>> from ckpt_uq.moments import update
+    >>> m = init(n_classes=2, grid=(4, 4))
+    >>> update(m, torch.zeros(2, 4, 4)), clear(m), update(m, torch.ones(2, 4, 4))
+    (None, None, None)
+    >>> m.n_members, m.mean_prob[0, 0, 0].item()
+    (1, 0.5)
+    """
+    for kept in (m.mean_prob, m.mean_entropy, m.scatter):
+        if kept is not None:
+            kept.zero_()
+    m.labels = None if m.labels is None else []
+    m.total_weight, m.n_members = 0.0, 0
+    m.faults, m.softmaxed = [], torch.zeros_like(m.softmaxed)
+
+
 def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | str) -> Tensor:
     if dtype == torch.float32 and torch.device(device).type == "cpu":
         # Pages that read as 0 until somebody writes there: torch would write every one before its first use.
