@@ -1,4 +1,4 @@
-"""What a way costs apart from memory: pieces of the case that stay in the processor's caches, on one thread."""
+"""What a way costs apart from memory: pieces of the case that stay in the caches, on one thread."""
 
 from __future__ import annotations
 

@@ -83,9 +83,9 @@ def limits_section(tasks: dict[str, Any]) -> str:
         times = (milliseconds(value) for value in (memory, computing))
         lines.append([TITLES[name], *times, what, milliseconds(taken), f"{taken / longer:.2f}"])
     return (
-        "## What bounds them\n\nNo way can be faster than the memory (the floor) or than its own computing: the "
-        "same calls on pieces that\nstay in the processor's caches, on one thread, divided by the number of "
-        "threads. Where computing is the longer,\nfewer instructions would be needed to come nearer to the "
+        "## What bounds them\n\nNo way can be faster than the memory (the floor) or than its own computing: "
+        "the same calls on pieces that\nstay in the processor's caches, on one thread, divided by the number "
+        "of threads. Where computing is the longer,\nonly fewer instructions would bring it nearer to the "
         f"floor.\n\n{table(lines)}"
     )
 
