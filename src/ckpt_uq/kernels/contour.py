@@ -7,6 +7,7 @@ That is wrong at the ends of the rows, where the voxels are looked at again one 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from ckpt_uq.kernels.jit import jit
 Array = np.ndarray[Any, Any]
 
 _ROWS_VOXELS = 16384  # in rows that are done together
-_SLICES_AT_ONCE = 16  # as long as they are small: the slices around them are made into bits too
+_SLICES_AT_ONCE = 8  # as long as they are small: the slices around them are made into bits too
 
 
 def contour_sizes(mask: Array, element: Array) -> Array:
@@ -43,7 +44,7 @@ def contour_sizes(mask: Array, element: Array) -> Array:
 
 def threshold_contours(plane: Array, element: Array) -> Array:
     """Count as :func:`contour_sizes` for the mask ``plane > 1/2``, made a few slices at a time."""
-    return _sizes(plane, element, 1, lambda part: np.ascontiguousarray(part > 0.5).view(np.uint8)).reshape(-1)
+    return _sizes(plane, element, 1, _above_one_half).reshape(-1)
 
 
 def label_contours(labels: Array, element: Array, n_classes: int) -> Array:
@@ -65,35 +66,51 @@ def label_contours(labels: Array, element: Array, n_classes: int) -> Array:
     """
     labels, groups = np.ascontiguousarray(labels), range(0, n_classes, 8)
     parts = [
-        _sizes(labels, element, min(8, n_classes - group), partial(_as_bits, group=group)) for group in groups
+        _sizes(labels, element, min(8, n_classes - group), partial(_labels_as_bits, group=group))
+        for group in groups
     ]
     return np.concatenate(parts)
 
 
 def bit_contours(bits: Array, element: Array, n_bits: int) -> Array:
     """Count as :func:`contour_sizes` for the masks in the lowest bits of uint8, shape (Z, Y, X)."""
-    return _sizes(np.ascontiguousarray(bits), element, n_bits, lambda part: part)
+    return _sizes(np.ascontiguousarray(bits), element, n_bits)
 
 
-def _sizes(voxels: Array, element: Array, n_masks: int, as_bits: Callable[[Array], Array]) -> Array:
+def _sizes(
+    voxels: Array, element: Array, n_masks: int, as_bits: Callable[[Array, Array], None] | None = None
+) -> Array:
+    """Count slice by slice; ``as_bits`` fills bytes with the bits of some slices that are no bits already."""
     steps = np.argwhere(element) - np.array(element.shape) // 2
     steps = steps[steps.any(axis=1)]  # a voxel's being in the mask itself puts it in no contour
     reach = int(abs(steps[:, 0]).max(initial=0))
     sizes: Array = np.zeros((n_masks, len(voxels)), np.int64)
+    kept = threading.local()  # fresh memory costs as much as what is done in it
+
+    def bits_of(slices: Array) -> Array:
+        if as_bits is None:
+            return slices
+        if getattr(kept, "bits", np.empty(0)).size < slices.size:
+            kept.bits = np.empty(slices.size, np.uint8)
+        bits: Array = kept.bits[: slices.size].reshape(slices.shape)
+        as_bits(slices, bits)
+        return bits
 
     def count(start: int, stop: int) -> None:
         first, last = max(0, start - reach), min(len(voxels), stop + reach)
-        _count(as_bits(voxels[first:last]), steps, start - first, sizes[:, start:stop])
+        _count(bits_of(voxels[first:last]), steps, start - first, sizes[:, start:stop])
 
     if voxels.size and len(steps):
         map_blocks(count, len(voxels), voxels[:1].size // _SLICES_AT_ONCE)
     return sizes
 
 
-def _as_bits(labels: Array, group: int) -> Array:
-    bits = np.empty(labels.shape, np.uint8)
+def _above_one_half(plane: Array, bits: Array) -> None:
+    np.greater(plane, 0.5, out=bits.view(np.bool_))
+
+
+def _labels_as_bits(labels: Array, bits: Array, group: int) -> None:
     _set_bits(labels.reshape(-1), np.uint8(group), bits.reshape(-1))
-    return bits
 
 
 @jit
