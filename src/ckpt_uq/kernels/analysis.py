@@ -22,7 +22,7 @@ from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes
 from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit, unrolled
 from ckpt_uq.kernels.labels import count_chosen, label_range, outside_none, plain_integers
 from ckpt_uq.kernels.log2 import scaled_log2
-from ckpt_uq.kernels.planes import CHUNK, STRETCH, pieces
+from ckpt_uq.kernels.planes import CHUNK, STRETCH, Piece, pieces
 from ckpt_uq.kernels.ranges import HIGHEST, LEAST, LOWEST_SUM, MOST
 from ckpt_uq.kernels.top import top
 from ckpt_uq.probabilities import max_entropy_bits
@@ -76,93 +76,104 @@ def analyze_slices(
     at_once = max(1, _BATCH_BYTES // max(1, n_planes * height * width))
     masks = np.empty((n_planes, 0, height, width), np.uint8)
     contours = np.zeros((n_classes, depth), np.int64)
-    slices: list[_Slice] = []
+    blocks: list[_Block] = []
     for start in range(0, depth, at_once):
         stop = min(start + at_once, depth)
         n_kept = min(2 * reach, masks.shape[1])
         kept = masks[:, masks.shape[1] - n_kept :]
         masks = np.empty((n_planes, n_kept + stop - start, height, width), np.uint8)
         masks[:, :n_kept] = kept
-        for each in _slices(probs, question, start, stop, (entropy, winner), masks[:, n_kept:]):
-            if each is None:
+        for block in _blocks(probs, question, start, stop, (entropy, winner), masks[:, n_kept:]):
+            if block is None:
                 return None
-            slices.append(each)
+            blocks.append(block)
         first = stop - masks.shape[1]
         done = slice(max(0, start - reach), depth if stop == depth else max(0, stop - reach))
         counted = _contours(masks, question, n_classes)
         contours[:, done] = counted[:, done.start - first : done.stop - first]
     bins = BinSums.empty(1, len(question.edges) - 1)
-    for each in slices:
-        bins.absorb(each.bins)
-    confusion = sum((each.confusion for each in slices), np.zeros((n_classes, n_classes), np.int64))
-    return Answer(np.array([each.bits for each in slices], np.float64), contours, bins, confusion)
+    for block in blocks:
+        bins.absorb(block.bins)
+    confusion = sum((block.confusion for block in blocks), np.zeros((n_classes, n_classes), np.int64))
+    return Answer(np.concatenate([block.entropy_bits for block in blocks]), contours, bins, confusion)
 
 
-class _Slice(NamedTuple):
-    bits: float
+class _Block(NamedTuple):
+    """Some slices."""
+
+    entropy_bits: Array
     bins: BinSums
     confusion: Array
 
 
-def _slices(
+def _blocks(
     probs: Array,
     question: Question,
     start: int,
     stop: int,
     maps: tuple[Array | None, Array | None],
     masks: Array,
-) -> list[_Slice | None]:
-    """Look at the slices from ``start`` to ``stop``; None for one that is not plain."""
+) -> list[_Block | None]:
+    """Look at the slices from ``start`` to ``stop``, some at a time; None where they are not plain."""
     n_classes, _, height, width = probs.shape
     size = height * width
     upper = np.float32(max_entropy_bits(n_classes, "float32"))
     whole = probs.reshape(n_classes, -1) if probs.dtype == np.float32 and probs.flags.c_contiguous else None
-    masks = masks.reshape(len(masks), -1, size)
+    masks = masks.reshape(len(masks), -1)
 
-    def one(z: int) -> _Slice | None:
-        bins = BinSums.empty(1, len(question.edges) - 1)
+    def look(first: int, last: int) -> _Block | None:
+        bits, bins = np.empty(last - first), BinSums.empty(1, len(question.edges) - 1)
         lanes = new_lanes(n_classes)
-        p, at = (next(pieces(probs, z, z + 1)).planes, 0) if whole is None else (whole, z * size)
-        labels = _NO_LABELS if question.labels is None else plain_integers(question.labels[z])
-        targets = [
-            _Target(grid, z, dtype, size) for grid, dtype in zip(maps, (np.float32, np.uint8), strict=True)
-        ]
-        bits, plain = _analyze(  # type: ignore[call-arg]
-            p,
-            at,
-            labels,
-            outside_none(question.mask, z, z + 1),
-            question.ignore_label is not None,
-            question.ignore_label or 0,
-            question.edges,
-            upper,
-            question.by_threshold,
-            *(target.flat for target in targets),
-            masks[0, z - start],
-            masks[1:, z - start],
-            *bins,
-            lanes,
-        )
-        for target in targets:
-            target.put_back()
-        return _Slice(bits, bins, lanes.sum(2)) if plain else None
+        parts = [Piece(whole, first * size, last * size, first, last)] if whole is not None else None
+        for piece in parts or pieces(probs, first, last):
+            here = slice(piece.first, piece.last)
+            there = slice((piece.first - start) * size, (piece.last - start) * size)
+            targets = [
+                _Target(grid, here, dtype, size)
+                for grid, dtype in zip(maps, (np.float32, np.uint8), strict=True)
+            ]
+            plain = _analyze(  # type: ignore[call-arg]
+                piece.planes,
+                piece.start,
+                size,
+                _NO_LABELS if question.labels is None else plain_integers(question.labels[here]),
+                outside_none(question.mask, piece.first, piece.last),
+                question.ignore_label is not None,
+                question.ignore_label or 0,
+                question.edges,
+                upper,
+                question.by_threshold,
+                *(target.flat for target in targets),
+                masks[0, there],
+                masks[1:, there],
+                bits[piece.first - first : piece.last - first],
+                *bins,
+                lanes,
+            )
+            if not plain:
+                return None
+            for target in targets:
+                target.put_back()
+        return _Block(bits, bins, lanes.sum(2))
 
-    found = map_blocks(lambda a, b: [one(start + z) for z in range(a, b)], stop - start, size)
-    return [each for block in found for each in block]
+    return map_blocks(lambda a, b: look(start + a, start + b), stop - start, size)
 
 
 class _Target:
-    """A slice of a map to fill: itself, or what is copied into it where it has gaps or nobody wants it."""
+    """Slices of a map to fill: themselves, or what is copied there where they have gaps or are not wanted."""
 
-    def __init__(self, grid: Array | None, z: int, dtype: Any, size: int) -> None:
-        self._slice = None if grid is None else grid[z]
-        direct = self._slice is not None and self._slice.flags.c_contiguous
-        self.flat = self._slice.reshape(-1) if direct and self._slice is not None else np.empty(size, dtype)
+    def __init__(self, grid: Array | None, slices: slice, dtype: Any, size: int) -> None:
+        self._slices = None if grid is None else grid[slices]
+        direct = self._slices is not None and self._slices.flags.c_contiguous
+        n_voxels = (slices.stop - slices.start) * size
+        self.flat = (
+            self._slices.reshape(-1) if direct and self._slices is not None else np.empty(n_voxels, dtype)
+        )
         self._direct = direct
 
     def put_back(self) -> None:
-        if self._slice is not None and not self._direct:
-            self._slice[...] = self.flat.reshape(self._slice.shape)
+        if self._slices is not None and not self._direct:
+            self._slices[...] = self.flat.reshape(self._slices.shape)
 
 
 def _contours(masks: Array, question: Question, n_classes: int) -> Array:
@@ -231,6 +242,7 @@ def _look(
 def _analyze(
     p: Array,
     start: int,
+    size: int,
     labels: Array,
     mask: Array,
     some_ignored: bool,
@@ -242,26 +254,32 @@ def _analyze(
     winner: Array,
     first_mask: Array,
     more_masks: Array,
+    entropy_bits: Array,
     counts: Array,
     hits: Array,
     sums: Array,
     confusion: Array,
-) -> Any:
+) -> bool:
     step = STRETCH if len(p) <= MOST_UNROLLED else CHUNK
     best, likelier = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_best, some_winner = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_labels, entries = np.empty(step, labels.dtype), np.empty(step, np.int32)
     lanes, books = np.zeros(CHUNK), new_books(1, len(edges) - 1)
     _, last = sure_limits(edges)
-    for a in range(0, len(entropy), step):
-        b = min(a + step, len(entropy))
+    n_steps = (size + step - 1) // step  # in a slice
+    for index in range(len(entropy_bits) * n_steps):
+        a = index // n_steps * size + index % n_steps * step
+        b = min(a + step, (index // n_steps + 1) * size)
         n = b - a
         low, high, low_sum, high_sum = _look(
             p, start + a, upper, entropy[a:b], winner[a:b], likelier[:n], best[:n]
         )
         if low < 0 or high > HIGHEST or low_sum < LOWEST_SUM or high_sum > HIGHEST:
-            return 0.0, False
+            return False
         _add_to_lanes(entropy[a:b], lanes)
+        if index % n_steps == n_steps - 1:
+            entropy_bits[index // n_steps] = lanes.sum()
+            lanes[:] = 0.0
         first_mask[a:b] = likelier[:n] if by_threshold else winner[a:b]
         for group in range(len(more_masks)):
             _set_bits(p, start + a, 8 * (group + 1), more_masks[group, a:b])
@@ -277,11 +295,11 @@ def _analyze(
             continue
         low_label, high_label = label_range(truth)
         if low_label < 0 or high_label >= len(p):
-            return 0.0, False
+            return False
         add_confidences(q, said, truth, last, entries, books)
         count_classes(said, truth, confusion)
     settle(books, counts, hits, sums)
-    return lanes.sum(), True
+    return True
 
 
 @jit
