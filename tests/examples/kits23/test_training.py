@@ -71,7 +71,7 @@ def test_systems_share_their_trainings():
     assert recipe("rel_unet").trainings == recipe("rel_unet_single").trainings
     assert set(recipe("full_train").trainings) < set(recipe("five_fold").trainings)
     every = trainings_of(list(RECIPES))
-    assert len(every) == len(set(every)) == 9
+    assert len(every) == len(set(every)) == 11
     with pytest.raises(ArgumentError, match=r"--system must be one of rel_unet, .*, got 'phiseg'"):
         recipe("phiseg")
 

@@ -14,6 +14,9 @@ SYSTEMS = {
     "rel_unet_single": "Rel-UNet’s training, one checkpoint",
     "rel_unet_loshchilov": "Rel-UNet, cycles as Loshchilov’s",
     "rel_unet_dice_ce": "Rel-UNet, Dice and cross entropy",
+    "rel_unet_dice_ce_single": "Rel-UNet, Dice and cross entropy, one checkpoint",
+    "full_train_dice_ce": "Full-train, Dice and cross entropy",
+    "rel_unet_3d_dice_ce": "3D, Dice and cross entropy",
 }
 """Folder names, and what the paper calls them. Other folders are shown under their own names."""
 

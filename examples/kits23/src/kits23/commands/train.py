@@ -27,8 +27,9 @@ def train(
     system: Annotated[
         list[str] | None,
         typer.Option(
-            help="rel_unet, rel_unet_single, rel_unet_loshchilov, rel_unet_dice_ce, rel_unet_3d, full_train "
-            "or five_fold; may be given more than once. rel_unet if left out."
+            help="rel_unet, rel_unet_single, rel_unet_loshchilov, rel_unet_3d, full_train, five_fold; or "
+            "with cross entropy too, rel_unet_dice_ce, rel_unet_dice_ce_single, rel_unet_3d_dice_ce, "
+            "full_train_dice_ce. May be given more than once; rel_unet if left out."
         ),
     ] = None,
     fold: Annotated[

@@ -84,11 +84,20 @@ RECIPES = {
     "rel_unet_dice_ce": Recipe(
         "nnUNetTrainerRelUNetDiceCE", "2d", (0,), "snapshots", "the paper's with Dice and cross entropy"
     ),
+    "rel_unet_dice_ce_single": Recipe(
+        "nnUNetTrainerRelUNetDiceCE", "2d", (0,), "best", "nnU-Net's best checkpoint of that training, alone"
+    ),
     "rel_unet_3d": Recipe(
         "nnUNetTrainerRelUNet", "3d_fullres", (0,), "snapshots", "the paper's on whole volumes"
     ),
     "full_train": Recipe(
         "nnUNetTrainerFullTrain", "2d", (0,), "snapshots", "60, 70, 80, 90 and 100 % of one plain training"
+    ),
+    "rel_unet_3d_dice_ce": Recipe(
+        "nnUNetTrainerRelUNetDiceCE", "3d_fullres", (0,), "snapshots", "that on whole volumes"
+    ),
+    "full_train_dice_ce": Recipe(
+        "nnUNetTrainerFullTrainDiceCE", "2d", (0,), "snapshots", "the plain training with that loss"
     ),
     "five_fold": Recipe(
         "nnUNetTrainerFullTrain", "2d", (0, 1, 2, 3, 4), "final", "five plain trainings, one a fold"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 OWN_TRAINERS = (
     "nnUNetTrainerFullTrain",
+    "nnUNetTrainerFullTrainDiceCE",
     "nnUNetTrainerRelUNet",
     "nnUNetTrainerRelUNetDiceCE",
     "nnUNetTrainerRelUNetLoshchilov",

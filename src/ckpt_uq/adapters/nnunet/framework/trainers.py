@@ -38,3 +38,7 @@ class nnUNetTrainerRelUNetDiceCE(AnnealsInCycles, nnUNetTrainer):  # noqa: N801
 
 class nnUNetTrainerFullTrain(KeepsFractions, _DiceLoss):  # noqa: N801
     """One plain training of 800 epochs, nnU-Net's poly schedule from 0.01; snapshots at 60 to 100 %."""
+
+
+class nnUNetTrainerFullTrainDiceCE(KeepsFractions, nnUNetTrainer):  # noqa: N801
+    """The plain training under nnU-Net's own loss, Dice and cross entropy."""

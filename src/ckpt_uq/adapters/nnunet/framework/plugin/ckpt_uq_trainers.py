@@ -2,6 +2,7 @@
 
 from ckpt_uq.adapters.nnunet.framework.trainers import (
     nnUNetTrainerFullTrain,
+    nnUNetTrainerFullTrainDiceCE,
     nnUNetTrainerRelUNet,
     nnUNetTrainerRelUNetDiceCE,
     nnUNetTrainerRelUNetLoshchilov,
@@ -9,6 +10,7 @@ from ckpt_uq.adapters.nnunet.framework.trainers import (
 
 __all__ = [
     "nnUNetTrainerFullTrain",
+    "nnUNetTrainerFullTrainDiceCE",
     "nnUNetTrainerRelUNet",
     "nnUNetTrainerRelUNetDiceCE",
     "nnUNetTrainerRelUNetLoshchilov",
