@@ -24,7 +24,7 @@ def test_the_plugin_hands_on_every_trainer():
     (imported,) = [n for n in ast.parse(file.read_text()).body if isinstance(n, ast.ImportFrom)]
     assert {alias.name for alias in imported.names} == trainers
     assert all(name.startswith("nnUNetTrainer") for name in trainers)
-    assert len(trainers) == 4
+    assert len(trainers) == 5
 
 
 def test_the_command_prints_the_folder_and_nothing_else():
