@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +15,6 @@ from torch import Tensor
 from ckpt_uq import moments
 from ckpt_uq.arrays import as_tensor
 from ckpt_uq.errors import ArgumentError, MemberError
-from ckpt_uq.logits import transformed
 from ckpt_uq.members.checkpoints import CheckpointMembers
 from ckpt_uq.members.models import ModelMembers
 from ckpt_uq.members.softmaxed import looks_softmaxed, require_alike
@@ -215,8 +213,7 @@ class CheckpointEnsemble:
         """
         batches = [image[None] for image in images] if isinstance(images, list | tuple) else [images]
         ways_back = [as_tensor(batch, "images").give_back for batch in batches]
-        safe = None if transform is None else partial(transformed, transform)
-        names, per_batch, softmaxed = self._accumulate(batches, safe, progress=progress)
+        names, per_batch, softmaxed = self._accumulate(batches, transform, progress=progress)
         predictions = []
         for give_back, several in zip(ways_back, per_batch, strict=True):
             for m in several:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.kernels.gpu.launch import usable
+from ckpt_uq.logits import transformed
 from ckpt_uq.moments.state import EnsembleMoments, Outputs, Transform
 from ckpt_uq.probabilities import TOLERANCE
 
@@ -84,13 +85,7 @@ def _transformed(m: EnsembleMoments, logits: Tensor, transform: Transform) -> Te
             "transform maps logits, but with outputs='probs' the members return none; re-calibrate their "
             "mean with Prediction.recalibrated"
         )
-    mapped = transform(logits.to(m.mean_prob))
-    if mapped.shape != logits.shape:
-        raise ArgumentError(
-            f"transform must return logits of the shape it got, {tuple(logits.shape)}, got "
-            f"{tuple(mapped.shape)}"
-        )
-    return mapped
+    return transformed(transform, logits.to(m.mean_prob))
 
 
 def _probabilities(values: Tensor, outputs: Outputs) -> Tensor:
