@@ -18,10 +18,9 @@ from ckpt_uq.kernels.blocks import map_blocks
 from ckpt_uq.kernels.books import add_confidences, new_books, settle, sure_limits
 from ckpt_uq.kernels.confusion import count_classes, new_lanes
 from ckpt_uq.kernels.contour import bit_contours, label_contours
-from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes
+from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes, with_class
 from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit, unrolled
 from ckpt_uq.kernels.labels import count_chosen, label_range, outside_none, plain_integers
-from ckpt_uq.kernels.log2 import scaled_log2
 from ckpt_uq.kernels.planes import CHUNK, STRETCH, Piece, pieces
 from ckpt_uq.kernels.ranges import HIGHEST, LEAST, LOWEST_SUM, MOST
 from ckpt_uq.kernels.top import top
@@ -202,9 +201,7 @@ def _look_of(n_classes: int) -> Loop:
             surprise, total = np.float32(0), np.float32(0)
             for k in range(n_classes):
                 q = p[np.uint64(k), first + i]
-                surprise += q * scaled_log2(q)
-                total += q
-                low, high = min(low, float_bits(q)), max(high, float_bits(q))
+                surprise, total, low, high = with_class(q, surprise, total, low, high)
                 which = np.uint8(k) if q > most else which
                 most = q if q > most else most
                 bits = np.uint8(bits | (np.uint8(1 << k) if q > np.float32(0.5) else np.uint8(0)))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ckpt_uq.kernels.bits import bits_float, double_bits, float_bits
-from ckpt_uq.kernels.jit import jit, unrolled
+from ckpt_uq.kernels.jit import inline, jit, unrolled
 from ckpt_uq.kernels.planes import CHUNK
 from ckpt_uq.kernels.ranges import LEAST, MOST
 
@@ -83,6 +83,19 @@ def _bits_up_to(edge: float) -> np.int32:
     return np.int32(float_bits(nearest) - np.int32(1 if np.float64(nearest) > edge else 0))
 
 
+@inline
+def _entry(confidence: Any, right: Any, last: Any, n_sure: Any, n_right: Any, short: Any) -> Any:
+    """Twice the bits, and 1 if it was right; and the counts and what is short of 1, if it is nearly 1."""
+    bits = min(float_bits(confidence), _ONE)
+    sure = np.int32(bits > last)
+    return (
+        np.int32(np.int32(bits << np.int32(1)) | right),
+        np.int32(n_sure + sure),
+        np.int32(n_right + np.int32(sure & right)),
+        np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0))),
+    )
+
+
 @jit
 def add_confidences(
     best: Array, winner: Array, labels: Array, last: np.int32, entries: Array, books: Books
@@ -93,12 +106,7 @@ def add_confidences(
         n_sure, n_right, short = np.int32(0), np.int32(0), np.uint32(0)
         for i in range(np.uint64(a), np.uint64(min(a + CHUNK, len(best)))):
             right = np.int32(winner[i] == labels[i])
-            bits = min(float_bits(best[i]), _ONE)
-            entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
-            sure = np.int32(bits > last)
-            n_sure = np.int32(n_sure + sure)
-            n_right = np.int32(n_right + np.int32(sure & right))
-            short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
+            entries[i], n_sure, n_right, short = _entry(best[i], right, last, n_sure, n_right, short)
         total[0], total[1], total[2] = total[0] + n_sure, total[1] + n_right, total[2] + short
     add_each(entries[: len(best)], np.int32(-1), last, books.tally[0], books.mass[0])
 
@@ -120,12 +128,7 @@ def _enter_tops_of(n_classes: int) -> Callable[..., Any]:
                     low = min(low, float_bits(q))
                 high = max(high, float_bits(most))
                 low_sum, high_sum = min(low_sum, float_bits(mass)), max(high_sum, float_bits(mass))
-                bits = min(float_bits(most), _ONE)
-                entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
-                sure = np.int32(bits > last)
-                n_sure = np.int32(n_sure + sure)
-                n_right = np.int32(n_right + np.int32(sure & right))
-                short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
+                entries[i], n_sure, n_right, short = _entry(most, right, last, n_sure, n_right, short)
             total[0], total[1], total[2] = total[0] + n_sure, total[1] + n_right, total[2] + short
         return low, high, low_sum, high_sum
 
@@ -156,13 +159,10 @@ def add_of_class(
         short = np.uint32(0)
         for i in range(np.uint64(a), np.uint64(min(a + CHUNK, len(plane)))):
             right = np.int32(labels[i] == label)
-            bits = min(float_bits(plane[i]), _ONE)
-            entries[i] = np.int32(np.int32(bits << np.int32(1)) | right)
-            in_first, in_last = np.int32(bits <= first), np.int32(bits > last)
-            n_first, n_last = np.int32(n_first + in_first), np.int32(n_last + in_last)
+            in_first = np.int32(float_bits(plane[i]) <= first)
+            n_first = np.int32(n_first + in_first)
             right_first = np.int32(right_first + np.int32(in_first & right))
-            right_last = np.int32(right_last + np.int32(in_last & right))
-            short = np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0)))
+            entries[i], n_last, right_last, short = _entry(plane[i], right, last, n_last, right_last, short)
         total[0], total[1], total[2] = total[0] + n_last, total[1] + right_last, total[2] + short
         total[3], total[4] = total[3] + n_first, total[4] + right_first
     books.small[k] += _sum_up_to(plane, first)

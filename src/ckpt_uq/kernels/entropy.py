@@ -108,15 +108,20 @@ def _entropy_of(n_classes: int) -> Loop:
             surprise, total = np.float32(0), np.float32(0)
             for k in range(n_classes):
                 q = p[np.uint64(k), first + i]
-                surprise += q * scaled_log2(q)
-                total += q
-                low, high = min(low, float_bits(q)), max(high, float_bits(q))
+                surprise, total, low, high = with_class(q, surprise, total, low, high)
             out[i] = in_bits(surprise, upper)
             mass = float_bits(total)
             low_sum, high_sum = min(low_sum, mass), max(high_sum, mass)
         return as_range(low, high, low_sum, high_sum)
 
     return entropy
+
+
+@inline
+def with_class(q: Any, surprise: Any, total: Any, low: Any, high: Any) -> Any:
+    """Sums of p log2 p, scaled, and of p, and the range of the bits, with one class's probability more."""
+    bits = float_bits(q)
+    return surprise + q * scaled_log2(q), total + q, min(low, bits), max(high, bits)
 
 
 @inline
@@ -179,9 +184,7 @@ def _sum_of(n_classes: int) -> Callable[..., tuple[np.int32, np.int32]]:
             part, mass = np.float32(0), np.float32(0)
             for k in range(n_classes):
                 q = p[np.uint64(k), first + i]
-                part += q * scaled_log2(q)
-                mass += q
-                low, high = min(low, float_bits(q)), max(high, float_bits(q))
+                part, mass, low, high = with_class(q, part, mass, low, high)
             surprise[i], total[i] = part, mass
         return low, high
 

@@ -50,7 +50,7 @@ class Member(NamedTuple):
     labels: Array
     """Gets what it says, uint8, shape (N,); or nothing, shape (0,)."""
     look: bool
-    """Whether to look at the sums of its values, even if they are logits."""
+    """Whether the sums of its values are wanted, even of logits; loops for few classes tell them anyway."""
 
 
 class Seen(NamedTuple):
