@@ -24,7 +24,8 @@ def save_contour(path: str | Path, contour: GuaranteedContour) -> None:
     >>> load_contour(path).lam
     0.75
     """
-    _FILE.write(path, {**asdict(contour.rule), **_without(asdict(contour), "rule")})
+    fields = asdict(contour)
+    _FILE.write(path, {**fields.pop("rule"), **fields})
 
 
 def load_contour(path: str | Path) -> GuaranteedContour:
@@ -42,7 +43,3 @@ def _contour(fields: dict[str, Any]) -> GuaranteedContour:
     rule = ContourRule(**{name: fields.pop(name) for name in ("labels", "loss", "family", "min_overlap")})
     lam = fields.pop("lam")
     return GuaranteedContour(rule, lam=math.inf if lam is None else lam, **fields)
-
-
-def _without(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in fields.items() if key != name}

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ckpt_uq.case_folder import DONE
 from ckpt_uq.cohort import Progress, results_folder
 from ckpt_uq.conformal.contour import GuaranteedContour
 from ckpt_uq.contouring.case import ContourMap, contour_map
 from ckpt_uq.errors import CkptUQError, DataError
-from ckpt_uq.evaluating.predictions import find_labels, find_predictions, read_labels
+from ckpt_uq.evaluating.predictions import any_marked, find_labels, find_predictions, read_labels
 from ckpt_uq.evaluation.case_mean import case_mean
 from ckpt_uq.io.scores_csv import write_scores
 from ckpt_uq.io.volume import Volume, write_volume
@@ -78,7 +77,7 @@ def apply_contour(
     _require_apart(found, contour)
     truths = None if labels is None else find_labels(labels, found)
     out = results_folder(out)
-    marks = any((folder / DONE).is_file() for folder in found.values())
+    marks = any_marked(found)
     rows: dict[str, dict[str, float]] = {}
     failed: dict[str, Exception] = {}
     for index, (name, folder) in enumerate(found.items()):

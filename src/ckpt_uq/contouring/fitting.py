@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ckpt_uq.case_folder import DONE
 from ckpt_uq.conformal.contour import ContourRule, GuaranteedContour
 from ckpt_uq.conformal.risk import control_risk
 from ckpt_uq.contouring.case import contour_map
 from ckpt_uq.errors import DataError
-from ckpt_uq.evaluating.predictions import find_labels, find_predictions, read_labels
+from ckpt_uq.evaluating.predictions import any_marked, find_labels, find_predictions, read_labels
 
 
 def fit_contour(
@@ -55,7 +54,7 @@ def fit_contour(
     missing = sorted(found.keys() - truths.keys())
     if missing:
         raise DataError(f"labels must hold every predicted case, found none of {', '.join(missing[:5])}")
-    marks = any((folder / DONE).is_file() for folder in found.values())
+    marks = any_marked(found)
     lambdas, rows = rule.lambdas, []
     for name, folder in found.items():
         read(name)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ckpt_uq.calibration.bins import CalibrationBins
-from ckpt_uq.case_folder import DONE
 from ckpt_uq.cohort import SCORES, Progress, results_folder
 from ckpt_uq.errors import CkptUQError, DataError
 from ckpt_uq.evaluating.case import CaseEvaluation, evaluate_case
@@ -19,7 +18,7 @@ from ckpt_uq.evaluating.measures.calibration import CalibrationMeasure
 from ckpt_uq.evaluating.measures.measure import Measure
 from ckpt_uq.evaluating.measures.regions import RegionMeasure
 from ckpt_uq.evaluating.opened import open_case
-from ckpt_uq.evaluating.predictions import find_labels, find_predictions
+from ckpt_uq.evaluating.predictions import any_marked, find_labels, find_predictions
 from ckpt_uq.evaluating.wanted import EVERY_COLUMN, Wanted
 from ckpt_uq.evaluation.case_mean import case_mean
 from ckpt_uq.evaluation.spearman import spearman
@@ -101,7 +100,7 @@ def evaluate_cohort(
     cases = find_predictions(predictions)
     truths = find_labels(labels, cases)
     out = results_folder(out)
-    marks = any((folder / DONE).is_file() for folder in cases.values())
+    marks = any_marked(cases)
     evaluated: dict[str, CaseEvaluation] = {}
     failed: dict[str, Exception] = {}
     for index, (name, folder) in enumerate(cases.items()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,11 @@ def find_predictions(folder: str | Path) -> dict[str, Path]:
     if not cases:
         raise DataError(f"predictions must hold cases/NAME/{SEGMENTATION}, found none in {folder}")
     return cases
+
+
+def any_marked(cases: Mapping[str, Path]) -> bool:
+    """Whether a case has the mark of a finished one, without which the others were interrupted then."""
+    return any((folder / DONE).is_file() for folder in cases.values())
 
 
 def find_labels(folder: str | Path, cases: dict[str, Path]) -> dict[str, Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -73,8 +73,8 @@ def fit(
     from ckpt_uq.terminal.options import choice, numbers, output_file
 
     output_file(out, "--out", (".json",))
-    what: Loss = choice(loss, "--loss", ("missed_voxels", "missed_lesions", "surplus_voxels"))
-    how: Family = choice(family, "--family", ("threshold", "margin"))
+    what: Loss = choice(loss, "--loss", get_args(Loss))
+    how: Family = choice(family, "--family", get_args(Family))
     rule = ContourRule(tuple(numbers(label, "--label", int) or ()), what, how, min_overlap)
     with Console(stderr=True).status("reading") as status:
         contour = fit_contour(
