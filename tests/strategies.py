@@ -86,6 +86,7 @@ def ensemble_predictions(draw, outputs="probs", max_members=5):
         values = members
     else:
         values = rng.normal(draw(st.sampled_from([-4.0, 0.0])), 2, (n_members, n_classes, *shape))
+        values.reshape(n_members, -1)[:, 0] = -1.0  # all in [0, 1] would look like probabilities
         members = 1 / (1 + np.exp(-values))
     ensemble = CheckpointEnsemble([lambda x, v=v: v[None] for v in values], outputs=outputs, labels=True)
     return ensemble.predict(np.zeros((1, *shape))), members

@@ -91,7 +91,7 @@ def _boundary_band(labels: Array, width: float, spacing: tuple[float, ...]) -> A
         for label in np.unique(part):
             here = part == label
             if not here.all():
-                band[near] |= here & (distance_to(~here, spacing) <= width)
+                band[near] |= here & (distance_to(~here, spacing, width) <= width)
     return band
 
 

@@ -101,4 +101,4 @@ def near_errors(
 def _share_near(
     of: np.ndarray[Any, Any], to: np.ndarray[Any, Any], reach: float, spacing: tuple[float, ...]
 ) -> float:
-    return float((distance_to(to, spacing)[of] <= reach).mean()) if of.any() else float("nan")
+    return float((distance_to(to, spacing, reach)[of] <= reach).mean()) if of.any() else float("nan")

@@ -80,5 +80,5 @@ def boundary_band(
     inside: np.ndarray[Any, Any], width: float, spacing: Sequence[float] | None
 ) -> np.ndarray[Any, Any]:
     """Voxels not farther than ``width`` mm from the nearest voxel on the other side of a mask's boundary."""
-    steps = as_spacing(spacing, inside.ndim)
-    return np.asarray(distance_to_other_side(inside, steps) <= require_length(width, "width"))
+    steps, reach = as_spacing(spacing, inside.ndim), require_length(width, "width")
+    return np.asarray(distance_to_other_side(inside, steps, reach) <= reach)

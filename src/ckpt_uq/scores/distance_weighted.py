@@ -69,6 +69,10 @@ def distance_weighted(
     """
     bits = uncertainty_map(prediction, class_index, uncertainty)
     inside = class_mask(prediction, class_index, mask)
-    away = distance_to_other_side(inside, as_spacing(spacing, inside.ndim))
-    weight = np.minimum(away / require_length(limit, "limit"), 1.0)
-    return float((weight * bits).sum() / weight.sum()) if weight.size else float("nan")
+    steps, full = as_spacing(spacing, inside.ndim), require_length(limit, "limit")
+    weight = distance_to_other_side(inside, steps, full)
+    weight /= full
+    np.minimum(weight, 1.0, out=weight)
+    total = weight.sum()
+    weight *= bits
+    return float(weight.sum() / total) if weight.size else float("nan")
