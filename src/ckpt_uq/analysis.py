@@ -16,7 +16,7 @@ from ckpt_uq.grid import as_slice_axis
 from ckpt_uq.kernels.analysis import Question, analyze_slices
 from ckpt_uq.kernels.counting import contour_sizes, count_pairs
 from ckpt_uq.kernels.top import MOST_CLASSES
-from ckpt_uq.maps import predictive_entropy
+from ckpt_uq.maps import likeliest_class, predictive_entropy
 from ckpt_uq.probabilities import dtype_name, require_float
 from ckpt_uq.scores._mask import MaskBy
 from ckpt_uq.scores._slices import checked_element, sum_of_slices
@@ -253,25 +253,18 @@ def _fit(probs: Any, p: Array, out: tuple[Any, Any] | None) -> bool:
 
 
 def _maps(probs: Any, out: tuple[Any, Any] | None) -> tuple[Any, Any]:
-    lent = borrow(probs, "probs")
     bits = predictive_entropy(probs, out=None if out is None else out[0])
-    dtype = "uint8" if len(lent.data) <= 256 else "int32"
-    labels = lent.data.argmax(0)
-    if is_tensor(labels):
-        import torch
-
-        labels = labels.to(getattr(torch, dtype))
-    else:
-        labels = labels.astype(dtype)
+    labels = likeliest_class(probs)
     if out is None:
-        return bits, lent.give_back(labels)
-    target = borrow(out[1], "out").data
-    if (tuple(target.shape), dtype_name(target.dtype)) != (tuple(labels.shape), dtype):
+        return bits, labels
+    found, target = borrow(labels, "probs").data, borrow(out[1], "out").data
+    shape, dtype = tuple(found.shape), dtype_name(found.dtype)
+    if (tuple(target.shape), dtype_name(target.dtype)) != (shape, dtype):
         raise ArgumentError(
-            f"out[1], the segmentation, must be {dtype} of shape {tuple(labels.shape)}, got "
-            f"{dtype_name(target.dtype)} of shape {tuple(target.shape)}"
+            f"out[1], the segmentation, must be {dtype} of shape {shape}, got {dtype_name(target.dtype)} of "
+            f"shape {tuple(target.shape)}"
         )
-    target[...] = labels
+    target[...] = found
     return bits, out[1]
 
 

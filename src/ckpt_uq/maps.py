@@ -124,6 +124,35 @@ def max_softmax(probs: Any, *, class_axis: int = 0, out: Any = None) -> Any:
     return _compute("largest", probs, class_axis, out)
 
 
+def likeliest_class(probs: Any) -> Any:
+    r"""Class of the largest probability: the segmentation.
+
+    Parameters
+    ----------
+    probs : array
+        Shape (C, \*S), C >= 1, floating point; nothing else is asked of the numbers.
+
+    Returns
+    -------
+    array
+        Shape S, uint8 (int32 from 257 classes on): the lowest class on a tie.
+
+    Examples
+    --------
+    >>> likeliest_class(np.array([[0.5, 0.0], [0.25, 0.75], [0.25, 0.25]]))
+    array([0, 1], dtype=uint8)
+    """
+    lent = borrow(probs, "probs")
+    if is_tensor(lent.data):
+        import torch
+
+        dtype = torch.uint8 if len(lent.data) <= 256 else torch.int32
+        return lent.give_back(lent.data.argmax(0).to(dtype))
+    from ckpt_uq.kernels.likeliest import likeliest  # imports numba
+
+    return lent.give_back(likeliest(lent.data))
+
+
 def _compute(operation: str, probs: Any, class_axis: int, out: Any, *, per_class: bool = False) -> Any:
     """Run a kernel on `probs` and check what it saw on its way; `per_class` results keep the class axis."""
     lent = borrow(probs, "probs")

@@ -193,8 +193,10 @@ class Prediction:
     def _labels(self) -> Tensor:
         probs = self.moments.mean_prob
         if self.region_order is None:
-            return probs.argmax(0).to(_label_dtype(self.n_classes - 1))
-        labels = torch.zeros(self.grid, dtype=_label_dtype(max(self.region_order)), device=probs.device)
+            found: Tensor = maps.likeliest_class(probs)
+            return found
+        dtype = torch.uint8 if max(self.region_order) < 256 else torch.int32
+        labels = torch.zeros(self.grid, dtype=dtype, device=probs.device)
         for region, label in zip(probs, self.region_order, strict=True):
             labels[region > 0.5] = label
         return labels
@@ -229,7 +231,3 @@ def check_region_order(order: Sequence[int], outputs: Outputs) -> None:
         raise ArgumentError(f"region_order needs outputs='regions', got outputs={outputs!r}")
     for label in order:
         integer("every label of region_order", label)
-
-
-def _label_dtype(largest: int) -> torch.dtype:
-    return torch.uint8 if largest < 256 else torch.int32

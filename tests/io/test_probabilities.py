@@ -249,6 +249,19 @@ def test_what_is_written_slab_by_slab_is_nnunets_file_in_half_precision(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
+def test_half_precision_is_the_nearest(tmp_path, dtype):
+    near_half = np.nextafter(np.float64(1 + 2**-11), 2)  # single precision would round it to a tie
+    exponents = 2.0 ** np.random.default_rng(0).uniform(-30, 0, (2, 1, 4, 40))
+    exponents[0, 0, 0, :2] = near_half, 0.0
+    whole = exponents.astype(dtype)
+    whole.flags.writeable = False
+    with probabilities_writer(tmp_path / "a.npz", whole.shape) as write:
+        write(whole)
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.testing.assert_array_equal(arrays["probabilities"], whole.astype(np.float16))
+
+
 def test_a_writer_that_is_left_by_an_error_leaves_nothing(tmp_path):
     def fail() -> None:
         with probabilities_writer(tmp_path / "a.npz", (2, 2, 4, 4)) as write:

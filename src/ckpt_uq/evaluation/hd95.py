@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.evaluation.surface_distances import Elements, surface_distances
+from ckpt_uq.evaluation.surface_distances import Elements, SurfaceDistances, surface_distances
 
 
 def hd95(
@@ -60,7 +60,13 @@ def hd95(
     """
     if not 0 < percent <= 100:
         raise ArgumentError(f"percent must lie in (0, 100], got {percent}; 95 is usual")
-    d = surface_distances(prediction, labels, spacing=spacing, elements=elements)
+    return hd95_of(
+        surface_distances(prediction, labels, spacing=spacing, elements=elements), percent, elements
+    )
+
+
+def hd95_of(d: SurfaceDistances, percent: float = 95.0, elements: Elements = "surface") -> float:
+    """The same of distances that are known already, between elements of this kind."""
     if not len(d.from_prediction) and not len(d.from_labels):
         return 0.0
     if not len(d.from_prediction) or not len(d.from_labels):

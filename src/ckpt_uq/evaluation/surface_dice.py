@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.evaluation.surface_distances import Elements, surface_distances
+from ckpt_uq.evaluation.surface_distances import Elements, SurfaceDistances, surface_distances
 
 
 def surface_dice(
@@ -58,7 +58,12 @@ def surface_dice(
     """
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise ArgumentError(f"tolerance must be a distance in mm >= 0, got {tolerance}")
-    d = surface_distances(prediction, labels, spacing=spacing, elements=elements)
+    found = surface_distances(prediction, labels, spacing=spacing, elements=elements, limit=tolerance)
+    return surface_dice_of(found, tolerance)
+
+
+def surface_dice_of(d: SurfaceDistances, tolerance: float) -> float:
+    """The same of distances that are known already, at least up to the tolerance."""
     total = float(d.prediction_sizes.sum() + d.labels_sizes.sum())
     if total == 0:
         return 1.0

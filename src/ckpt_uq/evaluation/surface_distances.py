@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -33,6 +34,7 @@ def surface_distances(
     *,
     spacing: Sequence[float] | None = None,
     elements: Elements = "surface",
+    limit: float = math.inf,
 ) -> SurfaceDistances:
     """Distances between the surfaces of two masks, from each to the other.
 
@@ -47,6 +49,8 @@ def surface_distances(
         What is measured from: the pieces of surface in the cells between voxel centres, each as large as it
         is in mm or mm2 [1]_; or the centres of the voxels inside that have a face neighbour outside, all of
         size 1.
+    limit : float
+        Distances in mm above it are given as infinite, and need not be found.
 
     Returns
     -------
@@ -81,7 +85,10 @@ def surface_distances(
     box = occupied[0] if occupied else (slice(0, 0),) * truth.ndim
     (here, sizes), (there, other_sizes) = (_surface(mask[box], steps, elements) for mask in (guess, truth))
     return SurfaceDistances(
-        distance_to(there, steps)[here], sizes[here], distance_to(here, steps)[there], other_sizes[there]
+        distance_to(there, steps, limit)[here],
+        sizes[here],
+        distance_to(here, steps, limit)[there],
+        other_sizes[there],
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from ckpt_uq.arrays import as_tensor
 from ckpt_uq.io.atomic import atomic_path
 
 _DTYPE = np.dtype("<f2")
@@ -60,9 +61,9 @@ def probabilities_writer(
 
             def write(slab: npt.NDArray[Any]) -> None:
                 nonlocal written
-                for index, planes in enumerate(np.asarray(slab, _DTYPE)):
+                for index, planes in enumerate(slab):
                     file.seek(index * n_bytes + written)
-                    file.write(np.ascontiguousarray(planes).data)
+                    file.write(_halved(planes).data)
                 written += slab[0].size * _DTYPE.itemsize
 
             yield write
@@ -71,6 +72,14 @@ def probabilities_writer(
                 _pack(file, temporary, shape)
     finally:
         waiting.unlink(missing_ok=True)
+
+
+def _halved(planes: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+    """Half precision, rounded once: by torch, a hundred times as fast, but in two steps from double."""
+    if planes.dtype != np.float32:
+        return np.ascontiguousarray(planes, _DTYPE)
+    halves: npt.NDArray[np.float16] = as_tensor(planes, "slab").data.half().contiguous().numpy()
+    return halves
 
 
 def _pack(numbers: IO[bytes], path: Path, shape: tuple[int, ...]) -> None:

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from ckpt_uq.evaluating.measures.measure import Table, mean_over_cases
 from ckpt_uq.evaluating.opened import OpenCase
-from ckpt_uq.evaluation.hd95 import hd95
-from ckpt_uq.evaluation.surface_dice import surface_dice
+from ckpt_uq.evaluation.hd95 import hd95_of
+from ckpt_uq.evaluation.surface_dice import surface_dice_of
+from ckpt_uq.evaluation.surface_distances import surface_distances
 
 
 class CaseSurfaces:
@@ -23,11 +24,8 @@ class CaseSurfaces:
             if not (guess.any() or truth.any()):
                 self.of_class[name] = math.nan, math.nan
                 continue
-            spacing = case.geometry.spacing
-            self.of_class[name] = (
-                surface_dice(guess, truth, tolerance, spacing=spacing),
-                hd95(guess, truth, spacing=spacing),
-            )
+            distances = surface_distances(guess, truth, spacing=case.geometry.spacing)
+            self.of_class[name] = surface_dice_of(distances, tolerance), hd95_of(distances)
 
     def slab(self, part: slice, probs: npt.NDArray[Any]) -> None:
         """Surfaces are of label maps alone."""
