@@ -1,27 +1,29 @@
 """Count the voxels that a dilation would add to a mask, without making the dilated mask.
 
-Up to eight masks are read at once, each a bit of a byte. Some rows are done together as if they were one: the
-neighbours of all their voxels are united, a register of voxels in one operation, wherever they lie in memory.
-That is wrong at the ends of the rows, where the voxels are looked at again one by one.
+A mask is packed, a bit a voxel, with zeros around every slice. So a step leads from any voxel to its
+neighbour by the same distance in memory and the same shift, whether or not there is one, and hundreds of
+neighbours are united by one operation. A few slices are packed at a time; bands of rows that are all in the
+mask, or have none of it around them, are passed over.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ckpt_uq.kernels.bits import count_ones
-from ckpt_uq.kernels.blocks import map_blocks
+from ckpt_uq.kernels.bits import count_ones, matches
+from ckpt_uq.kernels.blocks import BLOCK_VOXELS, map_blocks, thread_count
 from ckpt_uq.kernels.jit import jit
 
 Array = np.ndarray[Any, Any]
 
-_ROWS_VOXELS = 16384  # in rows that are done together
-_SLICES_AT_ONCE = 8  # as long as they are small: the slices around them are made into bits too
+_MASKS_VOXELS = 1 << 21  # of a slice, in all masks that are packed at once
+_BLOCKS = 2  # of slices, a thread
+_WORD = 64  # voxels
+_BAND = 256  # words of rows that are done together
+_ALL = np.uint64(2**64 - 1)
 
 
 def contour_sizes(mask: Array, element: Array) -> Array:
@@ -44,7 +46,7 @@ def contour_sizes(mask: Array, element: Array) -> Array:
 
 def threshold_contours(plane: Array, element: Array) -> Array:
     """Count as :func:`contour_sizes` for the mask ``plane > 1/2``, made a few slices at a time."""
-    return _sizes(plane, element, 1, _above_one_half).reshape(-1)
+    return _sizes(plane, element, _bit_masks(1), _above_one_half).reshape(-1)
 
 
 def label_contours(labels: Array, element: Array, n_classes: int) -> Array:
@@ -64,144 +66,219 @@ def label_contours(labels: Array, element: Array, n_classes: int) -> Array:
     numpy.ndarray
         int64, shape (C, Z).
     """
-    labels, groups = np.ascontiguousarray(labels), range(0, n_classes, 8)
-    parts = [
-        _sizes(labels, element, min(8, n_classes - group), partial(_labels_as_bits, group=group))
-        for group in groups
-    ]
-    return np.concatenate(parts)
+    classes = np.arange(n_classes, dtype=np.uint8)
+    return _sizes(np.ascontiguousarray(labels), element, np.stack([np.full_like(classes, 255), classes]))
 
 
 def bit_contours(bits: Array, element: Array, n_bits: int) -> Array:
     """Count as :func:`contour_sizes` for the masks in the lowest bits of uint8, shape (Z, Y, X)."""
-    return _sizes(np.ascontiguousarray(bits), element, n_bits)
+    return _sizes(np.ascontiguousarray(bits), element, _bit_masks(n_bits))
+
+
+def _bit_masks(n_bits: int) -> Array:
+    bits = np.uint8(1) << np.arange(n_bits, dtype=np.uint8)
+    return np.stack([bits, bits])
 
 
 def _sizes(
-    voxels: Array, element: Array, n_masks: int, as_bits: Callable[[Array, Array], None] | None = None
+    voxels: Array, element: Array, masks: Array, as_bytes: Callable[[Array], Array] | None = None
 ) -> Array:
-    """Count slice by slice; ``as_bits`` fills bytes with the bits of some slices that are no bits already."""
+    """Count slice by slice.
+
+    ``masks`` (2, M): a byte that is masks[1, m] in the bits masks[0, m] belongs to mask m. ``as_bytes`` makes
+    bytes of some slices that are none already.
+    """
     steps = np.argwhere(element) - np.array(element.shape) // 2
     steps = steps[steps.any(axis=1)]  # a voxel's being in the mask itself puts it in no contour
+    steps = steps[np.argsort(steps[:, 2] % _WORD, kind="stable")]  # those without a shift first
     reach = int(abs(steps[:, 0]).max(initial=0))
-    sizes: Array = np.zeros((n_masks, len(voxels)), np.int64)
-    kept = threading.local()  # fresh memory costs as much as what is done in it
-
-    def bits_of(slices: Array) -> Array:
-        if as_bits is None:
-            return slices
-        if getattr(kept, "bits", np.empty(0)).size < slices.size:
-            kept.bits = np.empty(slices.size, np.uint8)
-        bits: Array = kept.bits[: slices.size].reshape(slices.shape)
-        as_bits(slices, bits)
-        return bits
+    sizes: Array = np.zeros((masks.shape[1], len(voxels)), np.int64)
 
     def count(start: int, stop: int) -> None:
         first, last = max(0, start - reach), min(len(voxels), stop + reach)
-        _count(bits_of(voxels[first:last]), steps, start - first, sizes[:, start:stop])
+        slices = voxels[first:last] if as_bytes is None else as_bytes(voxels[first:last])
+        at_once = max(1, _MASKS_VOXELS // slices[:1].size)
+        for m in range(0, len(sizes), at_once):
+            some = slice(m, m + at_once)
+            _count(slices, start - first, masks[:, some], steps, sizes[some, start:stop])
 
     if voxels.size and len(steps):
-        map_blocks(count, len(voxels), voxels[:1].size // _SLICES_AT_ONCE)
+        at_once = max(1, len(voxels) // (_BLOCKS * thread_count()))  # what surrounds a block is packed twice
+        map_blocks(count, len(voxels), BLOCK_VOXELS // at_once)
     return sizes
 
 
-def _above_one_half(plane: Array, bits: Array) -> None:
-    np.greater(plane, 0.5, out=bits.view(np.bool_))
+def _above_one_half(plane: Array) -> Array:
+    return np.ascontiguousarray(plane > 0.5).view(np.uint8)
 
 
-def _labels_as_bits(labels: Array, bits: Array, group: int) -> None:
-    _set_bits(labels.reshape(-1), np.uint8(group), bits.reshape(-1))
+class _Layout(NamedTuple):
+    """Where in memory packed slices are, in words."""
+
+    row: int
+    """From row to row, with zeros between."""
+    slice: int
+    """From slice to slice, with zeros between."""
+    top: int
+    """Before the first row of the first slice."""
+    kept: int
+    """Slices that are there at a time: one, and those around it."""
+    n_words: int
+    """Of the rows of a slice."""
+    band: int
+    """Of the rows that are done together."""
+    reach: int
+    """Bands, on either side, in which the neighbours of a band's voxels lie."""
 
 
 @jit
-def _set_bits(labels: Array, group: np.uint8, bits: Array) -> None:
-    """Set the bit of a label that is one of the eight from ``group`` on."""
-    for i in range(len(bits)):
-        label, two = np.uint8(labels[i] - group), np.uint8(0)
-        for k in range(8):
-            two = np.uint8(two | np.uint8(np.uint8(1 << k) if label == np.uint8(k) else np.uint8(0)))
-        bits[i] = two
-
-
-@jit
-def _count(bits: Array, steps: Array, first: int, sizes: Array) -> None:
-    """Count the slices from ``first`` on."""
-    _, height, width = bits.shape
+def _layout(height: int, width: int, steps: Array) -> _Layout:
+    side = (np.abs(steps[:, 2]).max() + _WORD - 1) // _WORD
+    row = (width + _WORD - 1) // _WORD + side
     up, down = max(0, steps[:, 1].max()), max(0, -steps[:, 1].min())
-    n_rows = max(1, _ROWS_VOXELS // width)
-    ring = np.empty((n_rows * width + 7) // 8, np.uint64)
+    back, ahead = max(0, steps[:, 0].max()), max(0, -steps[:, 0].min())
+    band = max(1, _BAND // row) * row
+    reach = (max(up, down) * row + band - 1) // band
+    return _Layout(
+        row, (up + height + down) * row, side + up * row, back + 1 + ahead, height * row, band, reach
+    )
+
+
+@jit
+def _count(voxels: Array, first: int, masks: Array, steps: Array, sizes: Array) -> None:
+    """Count the slices from ``first`` on; others are only neighbours."""
+    n_masks, (depth, height, width) = len(sizes), voxels.shape
+    layout, back = _layout(height, width, steps), max(0, steps[:, 0].max())
+    packed = np.zeros((n_masks, 2 * layout.top + layout.kept * layout.slice), np.uint64)
+    n_bands = (layout.n_words + layout.band - 1) // layout.band
+    bands = np.zeros((2, n_masks, layout.kept, n_bands), np.bool_)
+    inside, near = _inside(width, layout), np.empty(layout.band, np.uint64)
+    distances, shifts = np.empty(len(steps), np.int64), np.empty(len(steps), np.uint64)
+    n_packed = 0
     for i in range(sizes.shape[1]):
-        y = 0
-        while y < height:
-            inside = up <= y < height - down
-            end = min(y + n_rows, height - down) if inside else y + 1
-            _surround(bits, steps, first + i, y, end, ring.view(np.uint8))
-            _count_bits(ring[: ((end - y) * width + 7) // 8], sizes[:, i])
-            y = end
+        while n_packed < i + layout.kept:
+            place, z = n_packed % layout.kept, first - back + n_packed
+            at = layout.top + place * layout.slice
+            if 0 <= z < depth:
+                _pack(voxels[z].reshape(-1), width, masks, packed, at, layout.row)
+            else:
+                packed[:, at : at + layout.n_words] = 0
+            for m in range(n_masks):
+                _look(packed[m, at : at + layout.n_words], inside, bands[:, m, place])
+            n_packed += 1
+        place = (back + i) % layout.kept
+        for k in range(len(steps)):
+            there = (back + i - steps[k, 0]) % layout.kept
+            over, shifts[k] = steps[k, 2] // _WORD, steps[k, 2] % _WORD
+            distances[k] = (place - there) * layout.slice + steps[k, 1] * layout.row + over
+        for m in range(n_masks):
+            sizes[m, i] = _contour(packed[m], bands[:, m], place, distances, shifts, inside, near, layout)
 
 
 @jit
-def _surround(bits: Array, steps: Array, z: int, y: int, end: int, ring: Array) -> None:
-    """Set, for the rows from ``y`` to ``end``, the bits that a neighbour has and the voxel has not."""
-    _, height, width = bits.shape
-    flat, start, n = bits.reshape(-1), (z * height + y) * width, (end - y) * width
-    left, right = max(0, steps[:, 2].max()), max(0, -steps[:, 2].min())
-    ring[:] = 0
-    if n > left + right:
-        for distances in _distances(steps, bits.shape, z, y, end, left, width - right).reshape(-1, 6):
-            _unite(flat, start + left, distances, ring[left : n - right])
-    for x in range(min(left, width)):
-        _unite_column(flat, start + x, width, _distances(steps, bits.shape, z, y, end, x, x + 1), ring[x:n])
-    for x in range(max(left, width - right), width):
-        _unite_column(flat, start + x, width, _distances(steps, bits.shape, z, y, end, x, x + 1), ring[x:n])
+def _contour(
+    packed: Array,
+    bands: Array,
+    place: int,
+    distances: Array,
+    shifts: Array,
+    inside: Array,
+    near: Array,
+    layout: _Layout,
+) -> np.int64:
+    """Count the voxels of a slice that are next to the mask, but not in it."""
+    n_voxels, n_straight = np.uint64(0), np.count_nonzero(shifts == 0)
+    for band in range(bands.shape[2]):
+        around = bands[0, :, max(0, band - layout.reach) : band + layout.reach + 1]
+        if not (bands[1, place, band] and around.any()):
+            continue
+        at = layout.top + place * layout.slice + band * layout.band
+        here = near[: min(layout.band, layout.n_words - band * layout.band)]
+        here[:] = 0
+        for k in range(0, n_straight, 4):
+            _unite_straight(packed, at, distances[k : min(k + 4, n_straight)], here)
+        for k in range(n_straight, len(shifts), 2):
+            _unite_leaning(packed, at, distances[k : k + 2], shifts[k : k + 2], here)
+        n_voxels += _count_outside(packed, at, inside, here)
+    return np.int64(n_voxels)
 
 
 @jit
-def _distances(
-    steps: Array, shape: tuple[int, int, int], z: int, first: int, last: int, left: int, right: int
-) -> Array:
-    """How far away in memory the neighbours of a rectangle of voxels lie, if all are there; 0 for itself.
-
-    Six at a time are asked for.
-    """
-    depth, height, width = shape
-    distances, n = np.zeros((len(steps) + 5) // 6 * 6, np.int64), 0
-    for k in range(len(steps)):
-        up, over = steps[k, 1], steps[k, 2]
-        inside = up <= first and last - up <= height and over <= left and right - over <= width
-        if inside and 0 <= z - steps[k, 0] < depth:
-            distances[n] = (steps[k, 0] * height + up) * width + over
-            n += 1
-    return distances[: (n + 5) // 6 * 6]
+def _inside(width: int, layout: _Layout) -> Array:
+    """Which bits of a band are voxels."""
+    bits = np.zeros((layout.band // layout.row, layout.row), np.uint64)
+    bits[:, : width // _WORD] = _ALL
+    if width % _WORD:
+        bits[:, width // _WORD] = _ALL >> np.uint64(_WORD - width % _WORD)
+    return bits.reshape(-1)
 
 
 @jit
-def _unite(flat: Array, start: int, distances: Array, ring: Array) -> None:
-    here = np.uint64(start)
-    a, b = np.uint64(start - distances[0]), np.uint64(start - distances[1])
-    c, d = np.uint64(start - distances[2]), np.uint64(start - distances[3])
-    e, f = np.uint64(start - distances[4]), np.uint64(start - distances[5])
-    for i in range(np.uint64(len(ring))):
-        one = np.uint8(np.uint8(flat[a + i] | flat[b + i]) | flat[c + i])
-        two = np.uint8(np.uint8(flat[d + i] | flat[e + i]) | flat[f + i])
-        ring[i] = np.uint8(ring[i] | np.uint8(np.uint8(one | two) & ~flat[here + i]))
+def _look(packed: Array, inside: Array, bands: Array) -> None:
+    """Whether a band has a voxel of the mask, and whether it has another."""
+    for band in range(bands.shape[1]):
+        some, more, first = np.uint64(0), np.uint64(0), np.uint64(band * len(inside))
+        for i in range(np.uint64(min(len(inside), len(packed) - band * len(inside)))):
+            some |= packed[first + i]
+            more |= inside[i] & ~packed[first + i]
+        bands[0, band], bands[1, band] = some != 0, more != 0
 
 
 @jit
-def _unite_column(flat: Array, start: int, width: int, distances: Array, ring: Array) -> None:
-    """As :func:`_unite` for one voxel in a row, whatever is there."""
-    for i in range(0, len(ring), width):
-        near, here = np.uint8(0), np.uint64(start + i)
-        for distance in distances:
-            near = np.uint8(near | flat[np.uint64(here - np.uint64(distance))])
-        ring[i] = np.uint8(near & ~flat[here])
+def _pack(voxels: Array, width: int, masks: Array, packed: Array, at: int, row: int) -> None:
+    """Pack the rows of a slice into the words from ``at`` on."""
+    n_whole, rest = width // _WORD, width % _WORD
+    for y in range(len(voxels) // width):
+        start, word = y * width, at + y * row
+        for m in range(len(packed)):
+            _pack_whole(voxels, start, masks[0, m], masks[1, m], packed[m, word : word + n_whole])
+        if rest:
+            start, word = start + n_whole * _WORD, word + n_whole
+            for m in range(len(packed)):
+                packed[m, word] = _pack_part(voxels, start, rest, masks[0, m], masks[1, m])
 
 
 @jit
-def _count_bits(words: Array, sizes: Array) -> None:
-    """Count bit k of all bytes, for every k."""
-    for k in range(len(sizes)):
-        mask, total = np.uint64(0x0101010101010101) << np.uint64(k), np.uint64(0)
-        for i in range(len(words)):
-            total += count_ones(words[i] & mask)
-        sizes[k] += np.int64(total)
+def _pack_whole(voxels: Array, start: int, bits: np.uint8, value: np.uint8, words: Array) -> None:
+    for i in range(np.uint64(len(words))):
+        words[i] = matches(voxels, np.int64(np.uint64(start) + i * np.uint64(_WORD)), bits, value)
+
+
+@jit
+def _pack_part(voxels: Array, start: int, n: int, bits: np.uint8, value: np.uint8) -> Any:
+    if start + _WORD <= len(voxels):
+        return matches(voxels, start, bits, value) & (_ALL >> np.uint64(_WORD - n))
+    word = np.uint64(0)
+    for i in range(n):
+        word |= np.uint64((voxels[start + i] & bits) == value) << np.uint64(i)
+    return word
+
+
+@jit
+def _unite_straight(packed: Array, at: int, distances: Array, near: Array) -> None:
+    """Add the words that lie at up to four distances."""
+    n = len(distances)
+    a, b = np.uint64(at - distances[0]), np.uint64(at - distances[min(1, n - 1)])
+    c, d = np.uint64(at - distances[min(2, n - 1)]), np.uint64(at - distances[n - 1])
+    for i in range(np.uint64(len(near))):
+        near[i] |= packed[a + i] | packed[b + i] | packed[c + i] | packed[d + i]
+
+
+@jit
+def _unite_leaning(packed: Array, at: int, distances: Array, shifts: Array, near: Array) -> None:
+    """Add the words that begin within the words at up to two distances."""
+    a, b = np.uint64(at - distances[0]), np.uint64(at - distances[-1])
+    s, t = shifts[0], shifts[-1]
+    before, rest_s, rest_t = np.uint64(1), np.uint64(_WORD) - s, np.uint64(_WORD) - t
+    for i in range(np.uint64(len(near))):
+        one = (packed[a + i] << s) | (packed[a + i - before] >> rest_s)
+        two = (packed[b + i] << t) | (packed[b + i - before] >> rest_t)
+        near[i] |= one | two
+
+
+@jit
+def _count_outside(packed: Array, at: int, inside: Array, near: Array) -> Any:
+    here, n_voxels = np.uint64(at), np.uint64(0)
+    for i in range(np.uint64(len(near))):
+        n_voxels += count_ones(near[i] & ~packed[here + i] & inside[i])
+    return n_voxels
