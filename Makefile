@@ -8,7 +8,7 @@ ARGS ?=
 CHROMIUM ?= chromium
 BENCH := .venv-bench
 # Of `python benchmarks/kernels --help`; so is what ARGS="--tasks entropy --quick" says to bench-kernels.
-PARTS ?= tasks scaling first_call billion
+PARTS ?= tasks scaling first_call billion instructions
 
 # Real data are optional; tests and demo say which they ran on.
 REAL_DATA := $(wildcard ../shared/data)

@@ -2,7 +2,8 @@
 
 Writes benchmarks/results/kernels_*.json, of which page.py makes docs/benchmarks.md.
 Run with ``make bench-kernels``, or with ``python benchmarks/kernels`` in an environment that has the peers;
-``--parts`` and ``--tasks`` choose, ``--quick`` takes small arrays.
+``--parts`` and ``--tasks`` choose, ``--quick`` takes small arrays. The part ``instructions`` needs Linux on
+x86-64, where it executes our ways one instruction at a time, and objdump of binutils to read them.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import record
 from case import GRID, KEPT, N_CLASSES
+from processor import peak_here
 from resident import meminfo_gb
 from worker import FLOOR, find, in_fresh_process
 
 HERE = Path(__file__).parent
 TASKS = ("entropy", "contour", "calibration", "class_calibration", "dice", "analysis", "moments")
-PARTS = ("tasks", "scaling", "first_call", "billion")
+PARTS = ("tasks", "scaling", "first_call", "billion", "instructions")
 AGAIN = "memory"
 SCALED = {"entropy": "ckpt_uq, out=", "calibration": "ckpt_uq", "analysis": "ckpt_uq.analyze, out="}
 
@@ -49,6 +52,7 @@ class Size:
         self.members = [1, 2, 4] if quick else [1, 4, 16, 32]
         self.member_grid = (4, 64, 64) if quick else (16, 256, 256)
         self.billion = 10**7 if quick else 10**9
+        self.instructions = 200_000 if quick else 1_000_000
 
     def grid_of(self, task: str) -> tuple[int, ...]:
         """On how many voxels a task is measured."""
@@ -164,6 +168,16 @@ def billion(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return {**found, "size": size.name, "threads": threads[-1]}
+
+
+def instructions(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
+    """What our first ways execute for a voxel, one instruction after the other on one thread."""
+    found = {}
+    for name in names:
+        say(f"{name}, instructions")
+        case = {"grid": size.grid_of(name)}
+        found[name] = in_fresh_process("instructions", 1, task=name, case=case, budget=size.instructions)
+    return {"size": size.name, "at_most": asdict(most) if (most := peak_here()) else None, "tasks": found}
 
 
 def with_earlier(name: str, found: dict[str, Any]) -> dict[str, Any]:

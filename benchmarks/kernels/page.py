@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
+import limits
 import plots
 import targets
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 DOCS = ROOT / "docs"
+WIDTH = 110
 
 TITLES = {
     "entropy": "Predictive entropy",
@@ -45,9 +48,8 @@ calls, after one that does not count.
 def read(folder: Path = RESULTS) -> dict[str, Any]:
     """The committed results, by part."""
     parts = ("tasks", "scaling", "first_call", "billion")
-    found = {part: json.loads((folder / f"kernels_{part}.json").read_text()) for part in parts}
-    on_device = folder / "kernels_cuda.json"
-    return {**found, "cuda": json.loads(on_device.read_text())} if on_device.exists() else found
+    optional = [part for part in ("instructions", "cuda") if (folder / f"kernels_{part}.json").exists()]
+    return {part: json.loads((folder / f"kernels_{part}.json").read_text()) for part in (*parts, *optional)}
 
 
 def page(found: dict[str, Any]) -> str:
@@ -60,6 +62,7 @@ def page(found: dict[str, Any]) -> str:
         "What we want to reach, with two threads; ratios of medians of this run. Memory is beyond the "
         "accumulators.\n\n" + table(targets.rows(tasks)),
         limits_section(tasks["tasks"]),
+        *([instructions_section(found["instructions"], tasks["tasks"])] if "instructions" in found else []),
         "## Tasks\n\n" + image("tasks", "Time of every way of every task, in logarithmic bars"),
         *(task_section(name, tasks) for name in in_order(tasks["tasks"])),
         scaling_section(found["scaling"]),
@@ -88,6 +91,61 @@ def limits_section(tasks: dict[str, Any]) -> str:
         "of threads. Where computing is the longer,\nonly fewer instructions would bring it nearer to the "
         f"floor.\n\n{table(lines)}"
     )
+
+
+def instructions_section(found: dict[str, Any], tasks: dict[str, Any]) -> str:
+    """What computing consists of, and the least time that it can take."""
+    threads = list(next(iter(tasks.values()))["threads"])[-1]
+    most, counted = found["at_most"], in_order(found["tasks"])
+    head = ["", "instructions", "on vectors", "bytes loaded", "bytes stored", "a cycle"]
+    if most is not None:
+        head += [f"at least, on {threads} threads, ms", "busy with"]
+    lines = [[*head, "memory, ms", "measured, ms"]]
+    for name, task in counted.items():
+        each, ways = task["per_voxel"], tasks[name]["threads"][threads]["ways"]
+        cells = [TITLES[name], f"{each['instructions']:.3g}"]
+        cells.append(f"{each['vector'] / each['instructions']:.0%}")
+        cells += [f"{each[what]:.3g}" for what in ("bytes_loaded", "bytes_stored")]
+        cells.append(f"{limits.per_cycle(task, tasks[name]['computing_ms']):.2f}")
+        if most is not None:
+            least, busy = limits.least_ms(task, most, int(threads))
+            cells += [milliseconds(least), busy]
+        cells += [milliseconds(ways[way]["median_ms"]) for way in ("floor", first_of_ours(ways))]
+        lines.append(cells)
+    return f"{how_counted(found, counted)}\n\n{table(lines)}"
+
+
+def how_counted(found: dict[str, Any], counted: dict[str, Any]) -> str:
+    """How instructions were counted, and what the least time means."""
+    ghz = span([f"{task['clock_ghz']:.2f}" for task in counted.values()])
+    elsewhere = span([f"{task['elsewhere'] / 1e6:.1f}" for task in counted.values()])
+    text = fill(
+        f"What computing consists of, counted on {found['date']} by stopping after every instruction, on "
+        "pieces from all over the case: instructions of the compiled loops for a voxel, without what a call "
+        "costs whatever its size; how many of them work on vectors; the bytes that they load and store, "
+        "mostly from and to caches; and how many are executed in a cycle while computing as above, at a "
+        f"measured clock of {ghz} GHz. The interpreter and libraries execute {elsewhere} million more "
+        "for a call.",
+        WIDTH,
+    )
+    most = found["at_most"]
+    if most is None:
+        return text
+    bits = 8 * most["register_bytes"]
+    model = fill(
+        f"In one cycle a core of this kind ({most['name']}, as its maker documents it) starts at most "
+        f"{most['started']} instructions, where a comparison and its jump are one, computes "
+        f"{most['computed']} vector registers of {bits} bits, loads {most['loaded']} and stores "
+        f"{most['stored']}; a register of {2 * bits} bits counts as two. Whichever of these takes the most "
+        "cycles gives the least time in which these instructions can be executed, however they are ordered.",
+        WIDTH,
+    )
+    return f"{text}\n\n{model}"
+
+
+def span(numbers: list[str]) -> str:
+    """From the least to the most, or the one that there is."""
+    return " to ".join(sorted({min(numbers, key=float), max(numbers, key=float)}, key=float))
 
 
 def in_order(tasks: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 from bandwidth import BYTES, Stream, n_threads
 from case import Case
 from computing import computing_ms
+from instructions import counted
 from resident import peak_extra_mb
 from stopwatch import interleaved, load_average, timed
 from task import Task
@@ -118,6 +119,12 @@ def computing(task: str, case: dict[str, Any]) -> float:
     return computing_ms(next(iter(find(task).ours.values())), Case(**case))
 
 
+def instructions(task: str, case: dict[str, Any], budget: int) -> dict[str, Any]:
+    """What the compiled loops of our first way execute for a voxel."""
+    name, way = next(iter(find(task).ours.items()))
+    return {"way": name, **counted(way, Case(**case), budget)}
+
+
 def first_call(task: str, way: str) -> dict[str, float]:
     """Seconds of importing and of the first call on something tiny, and of the second."""
     started = time.perf_counter()
@@ -130,7 +137,7 @@ def main() -> None:
     """Do one job."""
     warnings.simplefilter("ignore")  # of peers, which are as they are
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("job", choices=["rates", "times", "peak", "computing", "first_call"])
+    parser.add_argument("job", choices=["rates", "times", "peak", "computing", "instructions", "first_call"])
     parser.add_argument("options", type=json.loads)
     arguments = parser.parse_args()
     if "torch" in sys.modules or arguments.job != "rates":
