@@ -118,6 +118,14 @@ def test_sums_of_what_is_nearly_certain_are_exact(n_bins):
     assert found.bins.counts[0, -1] == found.bins.hits[0, -1] == len(p)
 
 
+@pytest.mark.parametrize("n_bins", [5, 8])
+def test_sums_of_what_is_just_nearly_nothing_do_not_overflow(n_bins):
+    n_voxels = 1 << 15
+    probs, edges = np.full((8, n_voxels), 1 / 8, np.float32), np.arange(n_bins + 1) / n_bins
+    found = sort_into_bins(probs, np.zeros(n_voxels, np.uint8), None, edges, top_label=False)
+    assert found.bins.confidence[:, 0].tolist() == [n_voxels / 8] * 8
+
+
 @pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf, -0.5, 7.0, -1e-30])
 @pytest.mark.parametrize("top_label", [True, False])
 @pytest.mark.parametrize("where", [0, 300, 69_999])

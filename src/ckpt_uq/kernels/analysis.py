@@ -15,12 +15,12 @@ import numpy as np
 from ckpt_uq.kernels.bins import BinSums
 from ckpt_uq.kernels.bits import float_bits
 from ckpt_uq.kernels.blocks import map_blocks
-from ckpt_uq.kernels.books import add_confidences, new_books, settle, sure_limits
+from ckpt_uq.kernels.books import add_confidences, hits_of_winner, new_books, settle, sure_limits
 from ckpt_uq.kernels.confusion import count_classes, new_lanes
 from ckpt_uq.kernels.contour import bit_contours, label_contours
 from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes, with_class
 from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit, unrolled
-from ckpt_uq.kernels.labels import count_chosen, label_range, outside_none, plain_integers
+from ckpt_uq.kernels.labels import as_bytes, count_chosen, label_range, outside_none, plain_integers
 from ckpt_uq.kernels.planes import CHUNK, STRETCH, Piece, pieces
 from ckpt_uq.kernels.ranges import HIGHEST, LEAST, LOWEST_SUM, MOST
 from ckpt_uq.kernels.top import top
@@ -260,7 +260,8 @@ def _analyze(
     step = STRETCH if len(p) <= MOST_UNROLLED else CHUNK
     best, likelier = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_best, some_winner = np.empty(step, np.float32), np.empty(step, np.uint8)
-    some_labels, entries = np.empty(step, labels.dtype), np.empty(step, np.int32)
+    some_labels, classes = np.empty(step, labels.dtype), np.empty(step, np.uint8)
+    right = np.empty(step, np.uint64)
     lanes, books = np.zeros(CHUNK), new_books(1, len(edges) - 1)
     _, last = sure_limits(edges)
     n_steps = (size + step - 1) // step  # in a slice
@@ -293,8 +294,10 @@ def _analyze(
         low_label, high_label = label_range(truth)
         if low_label < 0 or high_label >= len(p):
             return False
-        add_confidences(q, said, truth, last, entries, books)
-        count_classes(said, truth, confusion)
+        as_bytes(truth, classes)
+        hits_of_winner(classes[: len(said)], said, right)
+        add_confidences(q, right, np.int32(-1), last, 0, books)
+        count_classes(said, classes[: len(said)], confusion)
     settle(books, counts, hits, sums)
     return True
 

@@ -14,17 +14,24 @@ import numpy as np
 from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
 from ckpt_uq.kernels.books import (
     add_confidences,
-    add_each,
-    add_of_class,
-    enter_tops,
+    hits_of_class,
+    hits_of_winner,
     new_books,
     settle,
     sure_limits,
 )
 from ckpt_uq.kernels.jit import MOST_UNROLLED, jit
-from ckpt_uq.kernels.labels import NO_LABELS, choose, count_chosen, label_range, outside_none, plain_integers
+from ckpt_uq.kernels.labels import (
+    NO_LABELS,
+    as_bytes,
+    choose,
+    count_chosen,
+    label_range,
+    outside_none,
+    plain_integers,
+)
 from ckpt_uq.kernels.planes import CHUNK, STRETCH, pieces
-from ckpt_uq.kernels.ranges import HIGHEST, LEAST, MOST, as_range
+from ckpt_uq.kernels.ranges import LEAST, MOST, as_range, is_plain, range_of
 from ckpt_uq.kernels.top import MOST_CLASSES, top
 from ckpt_uq.probabilities import ProbRange
 
@@ -171,11 +178,14 @@ def _sort_stretches(
 ) -> Any:
     step = STRETCH if len(p) <= MOST_UNROLLED else CHUNK
     best, total = np.empty(step, np.float32), np.empty(step, np.float32)
-    winner, entries = np.empty(step, np.uint8), np.empty(step, np.int32)
+    winner, classes, right = (
+        np.empty(step, np.uint8),
+        np.empty(step, np.uint8),
+        np.empty(step // 64, np.uint64),
+    )
     chosen_p, chosen_labels = np.empty((len(p), step), np.float32), np.empty(step, labels.dtype)
     books = new_books(len(counts), len(edges) - 1)
     first, last = sure_limits(edges)
-    quick = top_label and 2 <= len(p) <= 4
     low, high, low_sum, high_sum = MOST, LEAST, MOST, LEAST
     low_label, high_label = NO_LABELS
     for a in range(0, len(labels), step):
@@ -189,25 +199,32 @@ def _sort_stretches(
         else:
             choose(p, start + a, labels[a:b], here, some_ignored, ignored, chosen_p, chosen_labels)
             q, at, truth = chosen_p, 0, chosen_labels[:n]
-        if quick:
-            ranges = enter_tops(q, at, truth, last, entries[:n], books)
-        else:
-            ranges = top(q, at, best[:n], winner[:n], total[:n])
-        low, high = min(low, ranges[0]), max(high, ranges[1])
-        low_sum, high_sum = min(low_sum, ranges[2]), max(high_sum, ranges[3])
-        if low < 0 or high > HIGHEST or low_sum < 0 or high_sum > HIGHEST:
-            break  # no bin to look for; the plain loop will say what is wrong
         low_truth, high_truth = label_range(truth)
         low_label, high_label = min(low_label, low_truth), max(high_label, high_truth)
-        if quick:
-            add_each(entries[:n], np.int32(-1), last, books.tally[0], books.mass[0])
-        elif top_label:
-            add_confidences(best[:n], winner[:n], truth, last, entries, books)
+        known = low_label >= 0 and high_label < len(p)
+        if known:
+            as_bytes(truth, classes)
+        if top_label:
+            ranges = top(q, at, best[:n], winner[:n], total[:n])
+            if known:
+                hits_of_winner(classes[:n], winner, right)
+                add_confidences(best[:n], right, _NO_LIMIT, last, 0, books)
         else:
-            for k in range(len(p)):
-                add_of_class(q[k, at : at + n], k, truth, first, last, entries, books)
+            for k in range(len(p) if known else 0):
+                hits_of_class(classes[:n], k, right)
+                add_confidences(q[k, at : at + n], right, first, last, k, books)
+            ranges = range_of(
+                q, at, total[:n]
+            )  # after, so that computing fills the time in which memory is read
+        low, high = min(low, ranges[0]), max(high, ranges[1])
+        low_sum, high_sum = min(low_sum, ranges[2]), max(high_sum, ranges[3])
+        if not is_plain(low, high, low_sum, high_sum):
+            break  # what was entered does not count; the plain loop will say what is wrong
     settle(books, counts, hits, sums)
     return (*as_range(low, high, low_sum, high_sum), low_label, high_label)
+
+
+_NO_LIMIT = np.int32(-1)  # no likeliest class is nearly impossible
 
 
 @jit

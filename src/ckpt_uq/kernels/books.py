@@ -1,31 +1,30 @@
 """Enter confidences into bins.
 
 Most voxels of a segmentation are nearly certain: they fall into the last bin (class by class: into the first
-or the last) and are counted and summed by vector operations, without asking for the bin of each. Their
-confidences are summed as integers, in units of 2**-24, of which those above 1/2 are whole multiples, or of
-2**-52, so that the order of summing does not show. The others are moved next to each other and entered one by
-one.
+or the last). Which of 64 in a row do is told by the bits of a word. Where all do, they are counted and summed
+by vector operations, without asking for the bin of each. Their confidences are summed as integers, in units
+of 2**-24, of which those above 1/2 are whole multiples, or of 2**-52, so that the order of summing does not
+show. The others are entered one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ckpt_uq.kernels.bits import bits_float, double_bits, float_bits
-from ckpt_uq.kernels.jit import inline, jit, unrolled
-from ckpt_uq.kernels.planes import CHUNK
-from ckpt_uq.kernels.ranges import LEAST, MOST
+from ckpt_uq.kernels.bits import above, alike, count_ones, double_bits, float_bits, matches, trailing_zeros
+from ckpt_uq.kernels.jit import jit
 
 Array = np.ndarray[Any, Any]
 
-_GROUP = 64  # entries that are asked at once whether any has to be entered by itself
+_GROUP = 64  # voxels, a bit of a word each
+_ALL, _NONE = np.uint64(2**64 - 1), np.uint64(0)
 _LANES = 8  # of a tally: additions to one bin in a row need not wait for each other
+_HIT = np.int64(1 << 32)
 _ONE = np.float32(1).view(np.int32)
-_DOUBLE_ONE = np.float64(1).view(np.int64)
-_SURE, _UNSURE = np.float32(7 / 8), np.float32(1 / 8)  # a chunk's distances from 1 fit into an integer
+_DOUBLE_ONE = np.float64(1).view(np.uint64)
+_SURE, _UNSURE = np.float32(7 / 8), np.float32(1 / 8)  # of a stretch, what is nearly 0 fits into an integer
 _SHORT_UNITS = 2.0**-24
 _SMALL_UNITS = 2.0**-52
 
@@ -83,134 +82,117 @@ def _bits_up_to(edge: float) -> np.int32:
     return np.int32(float_bits(nearest) - np.int32(1 if np.float64(nearest) > edge else 0))
 
 
-@inline
-def _entry(confidence: Any, right: Any, last: Any, n_sure: Any, n_right: Any, short: Any) -> Any:
-    """Twice the bits, and 1 if it was right; and the counts and what is short of 1, if it is nearly 1."""
-    bits = min(float_bits(confidence), _ONE)
-    sure = np.int32(bits > last)
-    return (
-        np.int32(np.int32(bits << np.int32(1)) | right),
-        np.int32(n_sure + sure),
-        np.int32(n_right + np.int32(sure & right)),
-        np.uint32(short + np.uint32(_ONE - bits if bits > last else np.int32(0))),
-    )
+@jit
+def hits_of_class(labels: Array, k: int, hits: Array) -> None:
+    """Set the bits of the labels, bytes, that are class k."""
+    n_whole = len(labels) // _GROUP
+    for i in range(n_whole):
+        hits[i] = matches(labels, i * _GROUP, np.uint8(255), np.uint8(k))
+    for i in range(n_whole * _GROUP, len(labels), _GROUP):  # once, if at all
+        hits[n_whole] = 0
+        for j in range(len(labels) - i):
+            hits[n_whole] |= np.uint64(labels[i + j] == k) << np.uint64(j)
 
 
 @jit
-def add_confidences(
-    best: Array, winner: Array, labels: Array, last: np.int32, entries: Array, books: Books
+def hits_of_winner(labels: Array, winner: Array, hits: Array) -> None:
+    """Set the bits of the labels, bytes, that the likeliest class is."""
+    n_whole = len(labels) // _GROUP
+    for i in range(n_whole):
+        hits[i] = alike(labels, winner, i * _GROUP)
+    for i in range(n_whole * _GROUP, len(labels), _GROUP):  # once, if at all
+        hits[n_whole] = 0
+        for j in range(len(labels) - i):
+            hits[n_whole] |= np.uint64(labels[i + j] == winner[i + j]) << np.uint64(j)
+
+
+@jit
+def add_confidences(q: Array, hits: Array, first: np.int32, last: np.int32, row: int, books: Books) -> None:
+    """Enter up to a stretch of confidences; bits of ``hits`` say which were right.
+
+    Those of which the bits are up to ``first`` are nearly 0, those above ``last`` nearly 1 (or above it, by
+    rounding). Others than confidences may come; they fall anywhere.
+    """
+    tally, mass, n_bins = books.tally[row].reshape(-1), books.mass[row].reshape(-1), books.tally.shape[1]
+    n_low, low_hits, small, n_high, high_hits, short = _NONE, _NONE, _NONE, _NONE, _NONE, _NONE
+    rest = np.zeros(_GROUP, np.float32)
+    for index in range((len(q) + _GROUP - 1) // _GROUP):
+        group, at, there = q, index * _GROUP, _ALL
+        if at + _GROUP > len(q):
+            there = _ALL >> np.uint64(at + _GROUP - len(q))
+            rest[: len(q) - at] = q[at:]
+            group, at = rest, 0
+        right = hits[index] & there
+        low = there & ~above(group, at, first) if first >= 0 else _NONE
+        if low == _ALL:
+            n_low, low_hits = n_low + np.uint64(_GROUP), low_hits + count_ones(right)
+            small += _sum_small(group, at)
+            continue
+        high = above(group, at, last)
+        n_high, high_hits = n_high + count_ones(high), high_hits + count_ones(high & right)
+        if high == _ALL:
+            short += _sum_short(group, at)
+            continue
+        n_low, low_hits = n_low + count_ones(low), low_hits + count_ones(low & right)
+        small += _sum_small_up_to(group, at, first)
+        short += _sum_short_above(group, at, last)
+        others = there & ~(low | high)
+        _enter(group, at, others & right, np.int64(1) + _HIT, n_bins, tally, mass)
+        _enter(group, at, others & ~right, np.int64(1), n_bins, tally, mass)
+    sure = books.sure[row]
+    sure[0], sure[1], sure[2] = sure[0] + n_high, sure[1] + high_hits, sure[2] + short
+    sure[3], sure[4] = sure[3] + n_low, sure[4] + low_hits
+    books.small[row] += small * _SMALL_UNITS
+
+
+@jit
+def _sum_small(q: Array, at: int) -> Any:
+    """Sum what a group has, nearly 0, as integers."""
+    first, small = np.uint64(at), np.uint64(0)
+    for i in range(np.uint64(_GROUP)):
+        small += np.uint64(double_bits(np.float64(q[first + i]) + 1.0))
+    return small - np.uint64(_GROUP) * _DOUBLE_ONE
+
+
+@jit
+def _sum_small_up_to(q: Array, at: int, limit: np.int32) -> Any:
+    first, small = np.uint64(at), np.uint64(0)
+    for i in range(np.uint64(_GROUP)):
+        whole = np.uint64(double_bits(np.float64(q[first + i]) + 1.0)) - _DOUBLE_ONE
+        small += whole if float_bits(q[first + i]) <= limit else np.uint64(0)
+    return small
+
+
+@jit
+def _sum_short(q: Array, at: int) -> Any:
+    """Sum what a group, nearly 1, falls short of 1, as integers."""
+    first, short = np.uint64(at), np.int32(0)
+    for i in range(np.uint64(_GROUP)):
+        short = np.int32(short + max(np.int32(_ONE - float_bits(q[first + i])), np.int32(0)))
+    return np.uint64(short)
+
+
+@jit
+def _sum_short_above(q: Array, at: int, limit: np.int32) -> Any:
+    first, short = np.uint64(at), np.int32(0)
+    for i in range(np.uint64(_GROUP)):
+        bits = float_bits(q[first + i])
+        lacking = max(np.int32(_ONE - bits), np.int32(0))
+        short = np.int32(short + (lacking if bits > limit else np.int32(0)))
+    return np.uint64(short)
+
+
+@jit
+def _enter(
+    q: Array, at: int, which: np.uint64, entry: np.int64, n_bins: int, tally: Array, mass: Array
 ) -> None:
-    """Enter confidences, not above 1 but by rounding, into the first row."""
-    total = books.sure[0]
-    for a in range(0, len(best), CHUNK):
-        n_sure, n_right, short = np.int32(0), np.int32(0), np.uint32(0)
-        for i in range(np.uint64(a), np.uint64(min(a + CHUNK, len(best)))):
-            right = np.int32(winner[i] == labels[i])
-            entries[i], n_sure, n_right, short = _entry(best[i], right, last, n_sure, n_right, short)
-        total[0], total[1], total[2] = total[0] + n_sure, total[1] + n_right, total[2] + short
-    add_each(entries[: len(best)], np.int32(-1), last, books.tally[0], books.mass[0])
-
-
-@unrolled
-def _enter_tops_of(n_classes: int) -> Callable[..., Any]:
-    def enter(p: Array, start: int, labels: Array, last: np.int32, entries: Array, total: Array) -> Any:
-        low, high, low_sum, high_sum, first = MOST, LEAST, MOST, LEAST, np.uint64(start)
-        for a in range(0, len(entries), CHUNK):
-            n_sure, n_right, short = np.int32(0), np.int32(0), np.uint32(0)
-            for i in range(np.uint64(a), np.uint64(min(a + CHUNK, len(entries)))):
-                most = mass = p[np.uint64(0), first + i]
-                low, right = min(low, float_bits(most)), np.int32(labels[i] == 0)
-                for k in range(1, n_classes):
-                    q = p[np.uint64(k), first + i]
-                    right = np.int32(labels[i] == k) if q > most else right
-                    most = q if q > most else most
-                    mass += q
-                    low = min(low, float_bits(q))
-                high = max(high, float_bits(most))
-                low_sum, high_sum = min(low_sum, float_bits(mass)), max(high_sum, float_bits(mass))
-                entries[i], n_sure, n_right, short = _entry(most, right, last, n_sure, n_right, short)
-            total[0], total[1], total[2] = total[0] + n_sure, total[1] + n_right, total[2] + short
-        return low, high, low_sum, high_sum
-
-    return enter
-
-
-_ENTER_2, _ENTER_3, _ENTER_4 = map(_enter_tops_of, range(2, 5))
-
-
-@jit
-def enter_tops(p: Array, a: int, labels: Array, last: np.int32, entries: Array, books: Books) -> Any:
-    """Do both :func:`~ckpt_uq.kernels.top.top` and, but for :func:`add_each`, :func:`add_confidences`."""
-    if len(p) == 2:
-        return _ENTER_2(p, a, labels, last, entries, books.sure[0])
-    if len(p) == 3:
-        return _ENTER_3(p, a, labels, last, entries, books.sure[0])
-    return _ENTER_4(p, a, labels, last, entries, books.sure[0])
-
-
-@jit
-def add_of_class(
-    plane: Array, k: int, labels: Array, first: np.int32, last: np.int32, entries: Array, books: Books
-) -> None:
-    """As :func:`add_confidences`, for a class that is nearly certainly there or nearly certainly not."""
-    total, label = books.sure[k], labels.dtype.type(k)
-    for a in range(0, len(plane), CHUNK):
-        n_first, n_last, right_first, right_last = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
-        short = np.uint32(0)
-        for i in range(np.uint64(a), np.uint64(min(a + CHUNK, len(plane)))):
-            right = np.int32(labels[i] == label)
-            in_first = np.int32(float_bits(plane[i]) <= first)
-            n_first = np.int32(n_first + in_first)
-            right_first = np.int32(right_first + np.int32(in_first & right))
-            entries[i], n_last, right_last, short = _entry(plane[i], right, last, n_last, right_last, short)
-        total[0], total[1], total[2] = total[0] + n_last, total[1] + right_last, total[2] + short
-        total[3], total[4] = total[3] + n_first, total[4] + right_first
-    books.small[k] += _sum_up_to(plane, first)
-    add_each(entries[: len(plane)], first, last, books.tally[k], books.mass[k])
-
-
-@jit
-def _sum_up_to(plane: Array, first: np.int32) -> float:
-    """Sum what is nearly 0, as integers, so that the order is the same anywhere."""
-    small = np.int64(0)
-    for i in range(len(plane)):
-        whole = double_bits(np.float64(plane[i]) + 1.0) - _DOUBLE_ONE
-        small += whole if float_bits(plane[i]) <= first else np.int64(0)
-    return small * _SMALL_UNITS
-
-
-@jit
-def add_each(entries: Array, first: np.int32, last: np.int32, tally: Array, mass: Array) -> None:
-    """Enter, one by one, what is neither nearly 0 nor nearly 1: twice its bits, and 1 if it was right."""
-    some, n = np.empty(len(entries), np.int32), np.uint64(0)
-    where, confidence = np.empty(len(entries), np.int32), np.empty(len(entries))
-    lowest = np.int32(np.int32(first + np.int32(1)) << np.int32(1))
-    span = np.uint32(np.int32(np.int32(last << np.int32(1)) | np.int32(1)) - lowest)
-    n_grouped = len(entries) // _GROUP * _GROUP
-    for a in range(0, n_grouped, _GROUP):
-        group, found = np.uint64(a), False
-        for i in range(np.uint64(_GROUP)):
-            found |= bool(np.uint32(entries[group + i] - lowest) <= span)
-        if found:
-            for i in range(np.uint64(_GROUP)):
-                some[n] = entries[group + i]
-                n += np.uint64(np.uint32(entries[group + i] - lowest) <= span)
-    for i in range(np.uint64(n_grouped), np.uint64(len(entries))):
-        some[n] = entries[i]
-        n += np.uint64(np.uint32(entries[i] - lowest) <= span)
-    _place(some[:n], len(tally), where, confidence)
-    for i in range(n):
-        j, lane = np.uint64(where[i]), i & np.uint64(_LANES - 1)
-        tally[j, lane] += np.int64(1) + (np.int64(some[i] & np.int32(1)) << np.int64(32))
-        mass[j, lane] += confidence[i]
-
-
-@jit
-def _place(entries: Array, n_bins: int, where: Array, confidence: Array) -> None:
-    """Find bins and confidences of entries."""
-    for i in range(len(entries)):
-        q = np.float64(bits_float(np.int32(entries[i] >> np.int32(1))))
+    """Enter the confidences whose bits are set, neither nearly 0 nor nearly 1, one by one."""
+    while which:
+        i = trailing_zeros(which)
+        which &= which - np.uint64(1)
+        confidence = np.float64(q[np.uint64(at) + i])
         # Exact, and so the same as to compare with every edge: 24 bits times a whole number fit.
-        j = np.int32(np.ceil(q * np.float64(n_bins))) - np.int32(1)
-        where[i] = j if j > np.int32(0) else np.int32(0)
-        confidence[i] = q
+        j = np.int64(np.ceil(confidence * np.float64(n_bins))) - np.int64(1)
+        lane = np.uint64(j) * np.uint64(_LANES) + (i & np.uint64(_LANES - 1))
+        tally[lane] += entry
+        mass[lane] += confidence

@@ -48,6 +48,13 @@ def label_range(labels: Array) -> Any:
 
 
 @jit
+def as_bytes(labels: Array, found: Array) -> None:
+    """Copy labels that fit into bytes."""
+    for i in range(len(labels)):
+        found[i] = np.uint8(labels[i])
+
+
+@jit
 def count_chosen(labels: Array, mask: Array, some_ignored: bool, ignored: int) -> int:
     """How many labels count: those in the mask, if there is one, and not ignored."""
     if not some_ignored and not len(mask):

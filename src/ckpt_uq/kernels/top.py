@@ -9,10 +9,9 @@ import numpy as np
 
 from ckpt_uq.kernels.bits import float_bits
 from ckpt_uq.kernels.jit import jit, unrolled
-from ckpt_uq.kernels.ranges import LEAST, MOST
+from ckpt_uq.kernels.ranges import LEAST, MOST, Range, range_of
 
 Array = np.ndarray[Any, Any]
-Range = tuple[np.int32, np.int32, np.int32, np.int32]
 
 MOST_CLASSES = 256
 """What fits into the byte of a winner."""
@@ -20,33 +19,29 @@ MOST_CLASSES = 256
 
 @jit
 def top(p: Array, a: int, best: Array, winner: Array, total: Array) -> Range:
-    """Find the largest of each column of ``p`` from ``a`` on, its row (the first on a tie), and the sum.
+    """Find the largest of each column of ``p`` from ``a`` on, and its row (the first on a tie).
 
     Returns the ranges of bits: lowest and highest value, lowest and highest sum. A NaN may hide from the
-    values, but not from the sums.
+    values, but not from the sums. ``total`` is room to work in.
     """
-    n_classes, n = len(p), min(4, len(p))
-    if n == 4:
-        low = _TOP_4(p, a, best, winner, total)
-    elif n == 3:
-        low = _TOP_3(p, a, best, winner, total)
-    elif n == 2:
-        low = _TOP_2(p, a, best, winner, total)
-    else:
-        low = _TOP_1(p, a, best, winner, total)
-    for k in range(n, n_classes):
-        low = min(low, _challenge(p[k, a : a + len(best)], np.uint8(k), best, winner, total))
-    high, low_sum, high_sum = LEAST, MOST, LEAST
-    for i in range(len(best)):
-        mass = float_bits(total[i])
-        high, low_sum, high_sum = max(high, float_bits(best[i])), min(low_sum, mass), max(high_sum, mass)
-    return low, high, low_sum, high_sum
+    if len(p) == 1:
+        return _TOP_1(p, a, best, winner)
+    if len(p) == 2:
+        return _TOP_2(p, a, best, winner)
+    if len(p) == 3:
+        return _TOP_3(p, a, best, winner)
+    ranges = _TOP_4(p, a, best, winner)
+    if len(p) == 4:
+        return ranges
+    for k in range(4, len(p)):
+        _challenge(p[k, a : a + len(best)], np.uint8(k), best, winner)
+    return range_of(p, a, total)
 
 
 @unrolled
-def _top_of(n_classes: int) -> Callable[..., np.int32]:
-    def find(p: Array, a: int, best: Array, winner: Array, total: Array) -> np.int32:
-        low, first = MOST, np.uint64(a)
+def _top_of(n_classes: int) -> Callable[..., Range]:
+    def find(p: Array, a: int, best: Array, winner: Array) -> Range:
+        low, high, low_sum, high_sum, first = MOST, LEAST, MOST, LEAST, np.uint64(a)
         for i in range(np.uint64(len(best))):
             most = p[np.uint64(0), first + i]
             which, mass = np.uint8(0), most
@@ -57,8 +52,10 @@ def _top_of(n_classes: int) -> Callable[..., np.int32]:
                 most = q if q > most else most
                 mass += q
                 low = min(low, float_bits(q))
-            best[i], winner[i], total[i] = most, which, mass
-        return low
+            best[i], winner[i] = most, which
+            high = max(high, float_bits(most))
+            low_sum, high_sum = min(low_sum, float_bits(mass)), max(high_sum, float_bits(mass))
+        return low, high, low_sum, high_sum
 
     return find
 
@@ -67,11 +64,7 @@ _TOP_1, _TOP_2, _TOP_3, _TOP_4 = map(_top_of, range(1, 5))
 
 
 @jit
-def _challenge(p: Array, k: np.uint8, best: Array, winner: Array, total: Array) -> np.int32:
-    low = MOST
+def _challenge(p: Array, k: np.uint8, best: Array, winner: Array) -> None:
     for i in range(len(best)):
         winner[i] = k if p[i] > best[i] else winner[i]
         best[i] = p[i] if p[i] > best[i] else best[i]
-        total[i] += p[i]
-        low = min(low, float_bits(p[i]))
-    return low
