@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,17 +81,25 @@ def pavpu(
         raise ArgumentError(f"accuracy must lie in [0, 1), got {accuracy}; half of the voxels is 0.5")
     if np.isnan(values).any():
         raise ArgumentError(f"uncertainty must be numbers, got {np.isnan(values).sum()} NaN")
-    n = _patch_sums(np.ones(values.shape), size)
-    accurate = _patch_sums((~wrong).astype(np.float64), size) > accuracy * n
-    uncertain = _patch_sums(values.astype(np.float64), size) >= threshold * n
+    n = _patch_sizes(values.shape, size)
+    accurate = _patch_sums(~wrong, size) > accuracy * n
+    uncertain = _patch_sums(values, size) >= threshold * n
     return PatchAgreement(
         _share(accurate, ~uncertain), _share(uncertain, ~accurate), _share(accurate != uncertain), n.size
     )
 
 
+def _patch_sizes(grid: tuple[int, ...], size: int) -> np.ndarray[Any, Any]:
+    """Voxels of every patch."""
+    sides = [np.minimum(size, length - np.arange(0, length, size)) for length in grid]
+    return np.asarray(math.prod(np.ix_(*sides)))
+
+
 def _patch_sums(values: np.ndarray[Any, Any], size: int) -> np.ndarray[Any, Any]:
+    """Sum of every patch, float64."""
     for axis, length in enumerate(values.shape):
-        values = np.add.reduceat(values, np.arange(0, length, size), axis=axis) if length else values
+        starts = np.arange(0, length, size)
+        values = np.add.reduceat(values, starts, axis=axis, dtype=np.float64) if length else values
     return values
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ckpt_uq.kernels.bits import double_bits
 from ckpt_uq.kernels.blocks import BLOCK_VOXELS, as_rows, map_blocks, row_voxels
 from ckpt_uq.kernels.jit import jit
 from ckpt_uq.kernels.labels import NO_LABELS, outside_none, plain_integers
@@ -15,6 +15,8 @@ from ckpt_uq.probabilities import ProbRange
 
 OCTAVES, PER_OCTAVE = 24, 128
 N_CELLS = 2 * (1 + OCTAVES * PER_OCTAVE)
+_SHIFT = 52 - (PER_OCTAVE.bit_length() - 1)
+_FIRST = (1023 - OCTAVES - 1) * PER_OCTAVE  # 1023 is the exponent's bias
 _BLOCKS_AT_ONCE = 16  # each brings cells of its own
 
 Array = np.ndarray[Any, Any]
@@ -177,11 +179,7 @@ def cell_of(p: float) -> int:
     """Cell of a confidence in [0, 1]; cells rise with it."""
     below = p < 0.5
     q = p if below else 1.0 - p  # exact
-    mantissa, exponent = math.frexp(q)
-    if q == 0.0 or exponent < -OCTAVES:  # of 0 the exponent is 0
-        j = 0
-    elif exponent > -1:  # 1/2 itself, the end of the last octave
-        j = OCTAVES * PER_OCTAVE
-    else:
-        j = 1 + (exponent + OCTAVES) * PER_OCTAVE + int((2.0 * mantissa - 1.0) * PER_OCTAVE)
+    # Exponent and first bits of the mantissa are the number of a cell, counted from the first octave.
+    j = 1 + int(double_bits(q) >> _SHIFT) - _FIRST
+    j = min(max(j, 0), OCTAVES * PER_OCTAVE)  # 1/2 itself is the end of the last octave
     return j if below else N_CELLS - 1 - j

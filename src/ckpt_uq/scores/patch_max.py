@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from ckpt_uq.grid import as_spacing, require_length
+from ckpt_uq.kernels.patches import patch_means
 from ckpt_uq.scores._uncertainty import UncertaintyMap, uncertainty_map
 
 if TYPE_CHECKING:
@@ -60,6 +59,7 @@ def patch_max(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from ckpt_uq.prediction import Prediction
     >>> p = np.array([0.0, 0.5, 0.5, 0.0, 0.5])
     >>> patch_max(Prediction.from_probs(np.stack([1 - p, p])), class_index=1, size=2.0)
@@ -70,16 +70,5 @@ def patch_max(
     steps = as_spacing(spacing, bits.ndim)
     if not bits.size:
         return float("nan")
-    means = bits.astype(np.float64)
-    for axis, step in enumerate(steps):
-        n_voxels = min(max(round(side / step), 1), bits.shape[axis])
-        means = _running_mean(means, n_voxels, axis)
-    return float(means.max())
-
-
-def _running_mean(values: np.ndarray[Any, Any], n: int, axis: int) -> np.ndarray[Any, Any]:
-    """Mean of every ``n`` neighbours along an axis, as differences of running sums."""
-    along = np.moveaxis(np.cumsum(values, axis=axis), axis, 0)
-    ends = along[n - 1 :].copy()
-    ends[1:] -= along[: len(along) - n]
-    return np.moveaxis(ends / n, 0, axis)
+    sides = [min(max(round(side / step), 1), n) for step, n in zip(steps, bits.shape, strict=True)]
+    return float(patch_means(bits, sides).max())

@@ -26,18 +26,20 @@ class CaseScores:
 
     def __init__(self, case: OpenCase) -> None:
         self._case = case
-        self._slabs: list[Array] = []
+        self._probs: Array | None = None
         self._found: dict[str, float] | None = None
 
     def slab(self, part: slice, probs: Array) -> None:
         """Keep the slab: a score is of the whole."""
-        self._slabs.append(probs.astype(np.float32))
+        if self._probs is None:
+            self._probs = np.empty((len(probs), *self._case.truth.shape), np.float32)
+        self._probs[:, part] = probs
 
     def scores(self) -> dict[str, float]:
         """One number a score and class, computed once; the probabilities are let go."""
         if self._found is None:
-            prediction = Prediction.from_probs(np.concatenate(self._slabs, axis=1))
-            self._slabs = []
+            prediction = Prediction.from_probs(self._probs)
+            self._probs = None
             self._found = {
                 f"{PREFIX}{name}_{of_class}": _score(name, prediction, index, self._case)
                 for name in scores.__all__
