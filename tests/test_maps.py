@@ -30,6 +30,7 @@ def place(request, monkeypatch):
     """Compute on the host; then the way tensors on an accelerator go, on CPU tensors."""
     if request.param == "accelerator":
         monkeypatch.setattr(maps, "borrow", as_tensor)
+        monkeypatch.setattr(maps, "borrow_bits", as_tensor)
     return request.param
 
 

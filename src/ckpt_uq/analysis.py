@@ -7,7 +7,7 @@ from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 
-from ckpt_uq.arrays import borrow, is_tensor
+from ckpt_uq.arrays import borrow, borrow_bits, is_tensor
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.calibration.samples import view_samples
 from ckpt_uq.errors import ArgumentError
@@ -195,7 +195,7 @@ def _fused(
     out: tuple[Any, Any] | None,
 ) -> Analysis | None:
     """The same in one pass over what lies in host memory; None where that is not possible, or not plain."""
-    lent = borrow(probs, "probs")
+    lent = borrow_bits(probs, "probs")
     p, truth, inside = lent.data, None, None
     if is_tensor(p) or p.dtype == np.float64 or not 0 < len(p) <= MOST_CLASSES or 0 in p.shape:
         return None
@@ -203,7 +203,7 @@ def _fused(
         return None
     bins = CalibrationBins(n_bins, n_classes=len(p)) if labels is not None else None
     if labels is not None:
-        _, truth, inside = view_samples(p, labels, mask, None)
+        _, truth, inside = view_samples(probs, labels, mask, None)
     filled: tuple[Any, Any] = (None, None)
     if out is not None:
         filled = (borrow(out[0], "out").data, borrow(out[1], "out").data)

@@ -3,7 +3,7 @@
 Public functions accept NumPy arrays, torch tensors on any device and everything that speaks DLPack (JAX,
 CuPy ...). Inside, data in host memory is a NumPy view, because the kernels are compiled for NumPy, and data
 on an accelerator is a torch tensor, so that it never leaves its device. No copy is made unless the dtype
-(bfloat16) has no NumPy twin.
+(bfloat16) has no NumPy twin, nor where a kernel takes its bits.
 """
 
 from __future__ import annotations
@@ -70,6 +70,38 @@ def borrow(array: Any, name: str) -> Borrowed:
     if not in_host_memory(tensor):
         return Borrowed(tensor, give_back)
     return Borrowed(_numpy_view(tensor), partial(_of_numpy, give_back=give_back))
+
+
+def borrow_bits(array: Any, name: str) -> Borrowed:
+    """View an array for kernels that decode bfloat16 a piece at a time: in host memory it comes as uint16.
+
+    Everything else comes as from :func:`borrow`, which copies bfloat16 as a whole.
+
+    Parameters
+    ----------
+    array : array
+        NumPy array, torch tensor or any object with ``__dlpack__``. Gradients are not followed.
+    name : str
+        The argument's name, for the error message.
+
+    Raises
+    ------
+    ArgumentError
+        If ``array`` is of no such kind.
+
+    Examples
+    --------
+    >>> import torch
+    >>> borrow_bits(torch.ones(2, dtype=torch.bfloat16), "probs").data
+    array([16256, 16256], dtype=uint16)
+    """
+    if isinstance(array, np.ndarray):
+        return Borrowed(array, _same)
+    tensor, give_back = as_tensor(array, name)
+    if in_host_memory(tensor) and tensor.dtype == _torch().bfloat16:
+        bits = tensor.view(_torch().uint16).numpy()
+        return Borrowed(bits, partial(_of_numpy, give_back=give_back))
+    return borrow(array, name)
 
 
 def as_tensor(array: Any, name: str) -> Borrowed:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ckpt_uq.arrays import borrow, is_tensor
+from ckpt_uq.arrays import borrow, borrow_bits, is_tensor
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.probabilities import dtype_name, require_distribution, require_float, require_unit_interval
 
@@ -142,7 +142,7 @@ def likeliest_class(probs: Any) -> Any:
     >>> likeliest_class(np.array([[0.5, 0.0], [0.25, 0.75], [0.25, 0.25]]))
     array([0, 1], dtype=uint8)
     """
-    lent = borrow(probs, "probs")
+    lent = borrow_bits(probs, "probs")
     if is_tensor(lent.data):
         import torch
 
@@ -155,7 +155,7 @@ def likeliest_class(probs: Any) -> Any:
 
 def _compute(operation: str, probs: Any, class_axis: int, out: Any, *, per_class: bool = False) -> Any:
     """Run a kernel on `probs` and check what it saw on its way; `per_class` results keep the class axis."""
-    lent = borrow(probs, "probs")
+    lent = borrow_bits(probs, "probs")
     require_float(probs)
     axis = _axis_from_front(class_axis, tuple(probs.shape))
     planes = _class_first(lent.data, axis)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ckpt_uq.arrays import beside, borrow, on_host
+from ckpt_uq.arrays import beside, borrow_bits, on_host
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.probabilities import require_float, require_labels, require_mask
 
@@ -22,7 +22,8 @@ def view_samples(probs: Any, labels: Any, mask: Any, n_classes: int | None, *, s
 
     With `stay` they are viewed where the probabilities lie, else in host memory.
     """
-    p = borrow(probs, "probs").data if stay else on_host(probs, "probs")
+    p = borrow_bits(probs, "probs").data
+    p = p if stay else on_host(p, "probs")
     truth, inside = beside(labels, "labels", p), None
     require_float(probs)
     if p.ndim == 0 or len(p) != (n_classes or len(p)) or len(p) == 0:
