@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckpt_uq.errors import ArgumentError
-from ckpt_uq.evaluation import qu_brats
 from ckpt_uq.evaluation.qu_brats import FilterCounts, filter_curves
+from ckpt_uq.kernels import blocks
 from reference.dice import dice
 
 
@@ -59,7 +59,7 @@ def test_blocks_do_not_show(monkeypatch):
     rng = np.random.default_rng(0)
     (guess, truth), u = rng.random((2, 6, 50)) < 0.5, rng.random((6, 50))
     whole = filter_curves(guess, truth, u, highest=1.0)
-    monkeypatch.setattr(qu_brats, "_AT_ONCE", 7)
+    monkeypatch.setattr(blocks, "BLOCK_VOXELS", 7)
     np.testing.assert_array_equal(filter_curves(guess, truth, u, highest=1.0)[1:], whole[1:])
 
 

@@ -9,11 +9,10 @@ import numpy as np
 
 from ckpt_uq.arrays import on_host
 from ckpt_uq.errors import ArgumentError
+from ckpt_uq.kernels.filtering import count_by_first_level
 from ckpt_uq.probabilities import require_mask
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-
-_AT_ONCE = 1 << 20  # voxels whose thresholds are held at a time
 
 
 class FilterCurves(NamedTuple):
@@ -117,12 +116,8 @@ class FilterCounts:
                 f"{u.max():.6g}]"
             )
         levels = np.linspace(0, 1, self.n_thresholds) * self.highest
-        guess, truth, u = guess.reshape(-1), truth.reshape(-1), u.reshape(-1)
-        for start in range(0, len(u), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            first = np.minimum(np.searchsorted(levels, u[part]), self.n_thresholds - 1)
-            group = 4 * first + 2 * guess[part] + truth[part]
-            self._counts += np.bincount(group, minlength=self._counts.size).reshape(-1, 4)
+        bits = u if u.dtype == np.float32 else u.astype(np.float64)
+        self._counts += count_by_first_level(bits.reshape(-1), guess.reshape(-1), truth.reshape(-1), levels)
 
     def merge(self, other: FilterCounts) -> FilterCounts:
         """Counts of both, as a new object.
