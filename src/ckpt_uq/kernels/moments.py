@@ -1,7 +1,7 @@
 """Fold members into running means: softmax, entropy and means in one pass, a chunk at a time.
 
-Single precision. Nothing the size of the grid is made, and a chunk's means stay in cache while member after
-member is folded into them.
+Single precision. Nothing the size of the grid is made, and a chunk's means stay in the caches while
+member after member is folded into them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from ckpt_uq.kernels.entropy import sum_over_classes
 from ckpt_uq.kernels.exp2 import LOWEST, exp2
 from ckpt_uq.kernels.jit import MOST_UNROLLED, jit, unrolled
 from ckpt_uq.kernels.log2 import SCALE, scaled_log2
-from ckpt_uq.kernels.planes import CHUNK, pieces
-from ckpt_uq.kernels.ranges import LEAST, MOST
+from ckpt_uq.kernels.memory import floats_at
+from ckpt_uq.kernels.planes import CHUNK, is_read_in_place, pieces
+from ckpt_uq.kernels.ranges import LEAST, MOST, range_of
 
 Array = np.ndarray[Any, Any]
 Outputs = Literal["logits", "probs", "regions"]
 Loop = Callable[..., Any]
 
-_TURN_VOXELS = 1 << 15  # folded in of one member before the next member's turn
+_CHUNK = 1 << 12  # so long that memory is read ahead, and the means of some classes fit into the second cache
+_ROW = _CHUNK + 16  # a line more, lest all rows fall upon the same places of the cache
+_TURN_VOXELS = 1 << 15  # of one member, where they are converted, or more than the means are kept
 
 
 class Means(NamedTuple):
@@ -68,46 +71,71 @@ class Seen(NamedTuple):
 def fold(means: Means, members: Sequence[Member], outputs: Outputs) -> list[Seen]:
     """Fold members of one grid into the means, in their order, and say what was seen of each."""
     rows = [as_rows(member.values)[0] for member in members]
-    width = row_voxels(rows[0])
-    turn = max(1, _TURN_VOXELS // max(1, width))
-    quick = _quick_loop(len(means.prob), outputs) if not means.scatter.shape[1] else None
-    folds = [
-        _fold_quickly(quick, member, means)
-        if quick is not None and not len(member.labels)
-        else _fold_anything(member, means, outputs)
-        for member in members
-    ]
+    if rows[0].size == 0:
+        return [Seen(0.0, np.inf, -np.inf, False) for _ in members]
+    only_means = not means.scatter.shape[1] and not any(len(member.labels) for member in members)
+    if only_means and len(means.prob) <= MOST_UNROLLED and outputs != "regions":
+        return _fold_together(means, members, rows, outputs)
+    return _fold_in_turn(means, members, rows, outputs)
+
+
+def _fold_together(
+    means: Means, members: Sequence[Member], rows: Sequence[Array], outputs: Outputs
+) -> list[Seen]:
+    loop, width = _fold_of(len(means.prob)), row_voxels(rows[0])
+    shares = np.array([member.share for member in members], np.float32)
+    looks = np.array([member.look for member in members])
+    in_place = all(map(is_read_in_place, rows))  # else a turn is a piece, of each member
+
+    def fold_block(start: int, stop: int) -> list[Array]:
+        step = stop - start if in_place else max(1, _TURN_VOXELS // width)
+        found = []
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            parts = [next(pieces(values, first, last)) for values in rows]
+            where = np.array([(part.planes.ctypes.data, part.planes.shape[1], part.start) for part in parts])
+            seen = np.empty((len(members), 4), np.int32)
+            loop(outputs == "probs", where, first * width, last * width, shares, looks, *means[:2], seen)
+            found.append(seen)
+        return found
+
+    found = np.stack([turn for block in map_blocks(fold_block, rows[0].shape[1], width) for turn in block])
+    return [_as_seen(found[:, i], outputs) for i in range(len(members))]
+
+
+def _as_seen(turns: Array, outputs: Outputs) -> Seen:
+    """Bits of the lowest and highest sum, whether a value is below 0, and bits of the largest entropy."""
+    lowest, highest = turns[:, 0].min(), turns[:, 1].max()
+    low_sum, high_sum = (float(bits.view(np.float32)) for bits in (lowest, highest))
+    negative, finite = bool(turns[:, 2].any()), bool(turns[:, 3].max() < _INFINITE)
+    if outputs == "logits":
+        return Seen(0.0 if finite else np.nan, low_sum, high_sum, negative)
+    fault = max(high_sum - 1.0, 1.0 - low_sum) if finite and not negative else np.nan
+    return Seen(fault, low_sum, high_sum, negative)
+
+
+def _fold_in_turn(
+    means: Means, members: Sequence[Member], rows: Sequence[Array], outputs: Outputs
+) -> list[Seen]:
+    kind, width = {"logits": _LOGITS, "probs": _PROBS, "regions": _REGIONS}[outputs], row_voxels(rows[0])
+    turn = max(1, _TURN_VOXELS // width)
 
     def fold_block(start: int, stop: int) -> list[list[tuple[float, ...]]]:
         seen: list[list[tuple[float, ...]]] = [[] for _ in members]
         for first in range(start, stop, turn if len(members) > 1 else stop - start):
             last = min(first + turn, stop) if len(members) > 1 else stop
-            for fold_piece, values, found in zip(folds, rows, seen, strict=True):
+            for member, values, found in zip(members, rows, seen, strict=True):
+                share, spread = np.float32(member.share), np.float32(member.spread)
                 for piece in pieces(values, first, last):
-                    found.append(
-                        fold_piece(piece.planes, piece.start, piece.first * width, piece.last * width)
-                    )
+                    where = piece.planes, piece.start, piece.first * width, piece.last * width
+                    found.append(_fold(*where, kind, share, spread, member.labels, member.look, *means))
         return seen
 
     blocks = map_blocks(fold_block, rows[0].shape[1], width)
     return [_together([part for block in blocks for part in block[i]]) for i in range(len(members))]
 
 
-def _fold_quickly(loop: Loop, member: Member, means: Means) -> Loop:
-    share = np.float32(member.share)
-    return lambda *where: loop(*where, share, means.prob, means.entropy)
-
-
-def _fold_anything(member: Member, means: Means, outputs: Outputs) -> Loop:
-    kind = {"logits": _LOGITS, "probs": _PROBS, "regions": _REGIONS}[outputs]
-    share, spread = np.float32(member.share), np.float32(member.spread)
-    loop: Loop = _fold
-    return lambda *where: loop(*where, kind, share, spread, member.labels, member.look, *means)
-
-
 def _together(parts: list[tuple[float, ...]]) -> Seen:
-    if not parts:
-        return Seen(0.0, np.inf, -np.inf, False)
     fault, lowest, highest, negative = np.array(parts, np.float64).T
     return Seen(fault.max(), lowest.min(), highest.max(), bool(negative.any()))  # NaN if one is
 
@@ -120,97 +148,85 @@ _MINUS_ZERO = np.int32(-(2**31))
 _MAGNITUDE = np.int32(2**31 - 1)
 
 
-def _quick_loop(n_classes: int, outputs: Outputs) -> Loop | None:
-    """A loop for that many classes, if there is one; it keeps means and nothing else."""
-    if n_classes > MOST_UNROLLED or outputs == "regions":
-        return None
-    return _fold_logits(n_classes) if outputs == "logits" else _fold_probs(n_classes)
-
-
 @unrolled
-def _fold_logits(n_classes: int) -> Loop:
+def _fold_of(n_classes: int) -> Loop:
     def fold(
-        x: Array,
-        start: int,
+        are_probs: bool,
+        where: Array,
         first: int,
         stop: int,
-        share: np.float32,
+        shares: Array,
+        looks: Array,
         mean_prob: Array,
         mean_entropy: Array,
-    ) -> Any:
-        # Three loops over a chunk: one alone would need more registers than there are.
-        p = np.empty((n_classes, CHUNK), np.float32)
-        mass, tilt = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.float32)
-        low_sum, high_sum, signs, worst = MOST, LEAST, np.int32(0), np.int32(0)
-        for a in range(first, stop, CHUNK):
-            n, at, here = np.uint64(min(CHUNK, stop - a)), np.uint64(start + a - first), np.uint64(a)
-            for i in range(n):
-                top = total = x[np.uint64(0), at + i]
-                signs = np.int32(signs | float_bits(top))
-                for k in range(1, n_classes):
-                    value = x[np.uint64(k), at + i]
-                    top = value if value > top else top
-                    total += value
-                    signs = np.int32(signs | float_bits(value))
-                low_sum, high_sum = min(low_sum, float_bits(total)), max(high_sum, float_bits(total))
-                mass_here, tilt_here = np.float32(0), np.float32(0)
-                for k in range(n_classes):
-                    y = (x[np.uint64(k), at + i] - top) * _LOG2_E
-                    kept = LOWEST if y < LOWEST else y
-                    power = np.float32(0) if y < LOWEST else exp2(kept)
-                    p[np.uint64(k), i] = power
-                    mass_here += power
-                    tilt_here += power * kept
-                mass[i], tilt[i] = mass_here, tilt_here
-            for i in range(n):
-                scale = np.float32(1) / mass[i]
-                bits = scaled_log2(mass[i]) * _TO_BITS - tilt[i] * scale
-                bits = np.float32(0) if bits < np.float32(0) else bits
-                mass[i] = scale
-                worst = max(worst, np.int32(float_bits(bits) & _MAGNITUDE))
-                mean_entropy[here + i] += share * (bits - mean_entropy[here + i])
-            for i in range(n):
-                for k in range(n_classes):
-                    mean = mean_prob[np.uint64(k), here + i]
-                    mean_prob[np.uint64(k), here + i] = mean + share * (p[np.uint64(k), i] * mass[i] - mean)
-        fault = 0.0 if worst < _INFINITE else np.nan
-        return fault, np.float64(bits_float(low_sum)), np.float64(bits_float(high_sum)), signs < 0
-
-    return fold
-
-
-@unrolled
-def _fold_probs(n_classes: int) -> Loop:
-    def fold(
-        x: Array,
-        start: int,
-        first: int,
-        stop: int,
-        share: np.float32,
-        mean_prob: Array,
-        mean_entropy: Array,
-    ) -> Any:
-        low_sum, high_sum, negative, worst = MOST, LEAST, False, np.int32(0)
-        at, here = np.uint64(start), np.uint64(first)
-        for i in range(np.uint64(stop - first)):
-            surprise, total, below = np.float32(0), np.float32(0), False
+        seen: Array,
+    ) -> None:
+        p, prob = np.empty((n_classes, _ROW), np.float32), np.empty((n_classes, _ROW), np.float32)
+        scale, bits = np.empty(_CHUNK, np.float32), np.empty(_CHUNK, np.float32)
+        entropy = np.empty(_CHUNK, np.float32)
+        for j in range(len(where)):
+            seen[j, 0], seen[j, 1], seen[j, 2], seen[j, 3] = MOST, LEAST, np.int32(0), np.int32(0)
+        for a in range(first, stop, _CHUNK):
+            b = min(a + _CHUNK, stop)
+            n, here = b - a, np.uint64(a)
+            for j in range(len(where)):
+                x, share = floats_at(where[j, 0], n_classes, where[j, 1]), shares[j]
+                at = np.uint64(where[j, 2] + a - first)
+                if are_probs:
+                    below = False
+                    for i in range(np.uint64(n)):
+                        surprise = np.float32(0)
+                        for k in range(n_classes):
+                            q = x[np.uint64(k), at + i]
+                            p[np.uint64(k), i] = q
+                            surprise -= q * scaled_log2(q)
+                            below |= q < np.float32(0)
+                        scale[i], bits[i] = np.float32(1), surprise * _TO_BITS
+                    high, seen[j, 2] = _largest(bits[:n]), seen[j, 2] | below
+                else:
+                    for i in range(np.uint64(n)):
+                        top = x[np.uint64(0), at + i]
+                        for k in range(1, n_classes):
+                            value = x[np.uint64(k), at + i]
+                            top = value if value > top else top
+                        mass, tilt = np.float32(0), np.float32(0)
+                        for k in range(n_classes):
+                            y = (x[np.uint64(k), at + i] - top) * _LOG2_E
+                            kept = LOWEST if y < LOWEST else y
+                            power = np.float32(0) if y < LOWEST else exp2(kept)
+                            p[np.uint64(k), i] = power
+                            mass += power
+                            tilt += power * kept
+                        scale[i], bits[i] = mass, tilt
+                    high = _finish(scale[:n], bits[:n])
+                if j == 0:  # from where the means lie; later ones find them nearer
+                    _copy(mean_entropy[a:b], entropy)
+                    for i in range(np.uint64(n)):
+                        for k in range(n_classes):
+                            mean = mean_prob[np.uint64(k), here + i]
+                            prob[np.uint64(k), i] = mean + share * (p[np.uint64(k), i] * scale[i] - mean)
+                else:
+                    for i in range(np.uint64(n)):
+                        for k in range(n_classes):
+                            mean = prob[np.uint64(k), i]
+                            prob[np.uint64(k), i] = mean + share * (p[np.uint64(k), i] * scale[i] - mean)
+                _move(bits[:n], share, entropy[:n])
+                seen[j, 3] = max(seen[j, 3], high)
+                if looks[j] or are_probs:
+                    low, _, low_sum, high_sum = range_of(x, where[j, 2] + a - first, scale[:n])
+                    seen[j, 0], seen[j, 1] = min(seen[j, 0], low_sum), max(seen[j, 1], high_sum)
+                    seen[j, 2] |= not are_probs and low < 0
             for k in range(n_classes):
-                q = x[np.uint64(k), at + i]
-                surprise -= q * scaled_log2(q)
-                total += q
-                below |= q < np.float32(0)
-                mean = mean_prob[np.uint64(k), here + i]
-                mean_prob[np.uint64(k), here + i] = mean + share * (q - mean)
-            negative |= below
-            low_sum, high_sum = min(low_sum, float_bits(total)), max(high_sum, float_bits(total))
-            bits = surprise * _TO_BITS
-            worst = max(worst, np.int32(float_bits(bits) & _MAGNITUDE))
-            mean_entropy[here + i] += share * (bits - mean_entropy[here + i])
-        lowest, highest = np.float64(bits_float(low_sum)), np.float64(bits_float(high_sum))
-        good = worst < _INFINITE and not negative
-        return (max(highest - 1.0, 1.0 - lowest) if good else np.nan), lowest, highest, negative
+                _copy(prob[k, :n], mean_prob[k, a:b])
+            _copy(entropy[:n], mean_entropy[a:b])
 
     return fold
+
+
+@jit
+def _copy(values: Array, target: Array) -> None:
+    for i in range(len(values)):
+        target[i] = values[i]
 
 
 @jit
@@ -255,7 +271,7 @@ def _fold(
             for k in range(n_classes):
                 _sigmoid(x[k, at : at + n], p[k, :n], bits[:n])
             source, begin = p, 0
-        finite &= _all_finite(bits[:n])
+        finite &= _largest(bits[:n]) < _INFINITE
         scaled = len(labels) > 0 or scatter.shape[1] > 0
         if kind == _LOGITS and scaled:
             for k in range(n_classes):
@@ -298,11 +314,12 @@ def _range(mass: Array) -> tuple[np.int32, np.int32]:
 
 
 @jit
-def _all_finite(values: Array) -> Any:
+def _largest(values: Array) -> Any:
+    """Bits of the largest magnitude."""
     high = np.int32(0)
     for i in range(len(values)):
         high = max(high, np.int32(float_bits(values[i]) & _MAGNITUDE))
-    return high < _INFINITE
+    return high
 
 
 @jit
@@ -318,10 +335,25 @@ def _softmax(x: Array, at: int, top: Array, mass: Array, bits: Array, p: Array) 
         _raise(x[k, at : at + n], top)
     for k in range(len(x)):
         _exponentiate(x[k, at : at + n], top, p[k, :n], mass, bits)
+    _finish(mass, bits)
     for i in range(n):
-        top[i] = np.float32(1) / mass[i]
-        surprise = scaled_log2(mass[i]) * _TO_BITS - bits[i] * top[i]
-        bits[i] = np.float32(0) if surprise < np.float32(0) else surprise
+        top[i] = mass[i]
+
+
+@jit
+def _finish(mass: Array, bits: Array) -> Any:
+    """Turn sums of powers into what to multiply by, and sums of powers times exponents into entropies.
+
+    Returns the bits of the largest magnitude of an entropy.
+    """
+    high = np.int32(0)
+    for i in range(len(mass)):
+        scale = np.float32(1) / mass[i]
+        surprise = scaled_log2(mass[i]) * _TO_BITS - bits[i] * scale
+        surprise = np.float32(0) if surprise < np.float32(0) else surprise
+        mass[i], bits[i] = scale, surprise
+        high = max(high, np.int32(float_bits(surprise) & _MAGNITUDE))
+    return high
 
 
 @jit

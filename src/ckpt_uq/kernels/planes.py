@@ -42,7 +42,7 @@ def pieces(rows: Array, start: int, stop: int, dtype: Any = np.float32) -> Itera
 
     A dtype of uint16 means the bits of bfloat16, for which NumPy has no name.
     """
-    if rows.ndim == 2 and rows.flags.c_contiguous and rows.dtype == dtype and rows.dtype.isnative:
+    if is_read_in_place(rows, dtype):
         yield Piece(rows, start, stop, start, stop)
         return
     if rows.size == 0:
@@ -52,6 +52,11 @@ def pieces(rows: Array, start: int, stop: int, dtype: Any = np.float32) -> Itera
         last = min(first + step, stop)
         planes = _converted(rows[:, first:last], dtype)
         yield Piece(planes, 0, planes.shape[1], first, last)
+
+
+def is_read_in_place(rows: Array, dtype: Any = np.float32) -> bool:
+    """Whether the loops can read an array where it lies."""
+    return bool(rows.ndim == 2 and rows.flags.c_contiguous and rows.dtype == dtype and rows.dtype.isnative)
 
 
 def _converted(rows: Array, dtype: Any) -> Array:
