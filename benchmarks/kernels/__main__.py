@@ -72,7 +72,9 @@ def tasks(size: Size, names: list[str], threads: list[int]) -> dict[str, Any]:
                 "times", n, task=name, case=case, rounds=size.rounds, budget=size.budget
             )
         say(f"{name}, computing alone")
-        computing = in_fresh_process("computing", 1, task=name, case=case)
+        computing = {
+            str(n): in_fresh_process("computing", 1, task=name, case=case, at_once=n) for n in threads
+        }
         memory = {way: peak(name, way, case, threads[-1]) for way in find(name).ways}
         own = {} if case["grid"] == size.grid else {"grid": list(case["grid"])}
         found["tasks"][name] = {**own, "threads": timed, "computing_ms": computing, "extra_mb": memory}

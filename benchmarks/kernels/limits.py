@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def least_ms(counted: Mapping[str, Any], most: Mapping[str, Any], threads: int) -> tuple[float, str]:
-    """Milliseconds for all voxels of a case on so many cores, and what a core would be busy with then.
+def least_ms(counted: Mapping[str, Any], most: Mapping[str, Any]) -> tuple[float, str]:
+    """Milliseconds for all voxels of a case on one core, and what it would be busy with then.
 
     Parameters
     ----------
@@ -16,12 +16,10 @@ def least_ms(counted: Mapping[str, Any], most: Mapping[str, Any], threads: int) 
         Of a task, as instructions.py counts it.
     most : mapping
         What a core does in a cycle at the most: a `Peak` of processor.py.
-    threads : int
-        How many cores work.
     """
     needed = cycles(counted["per_voxel"], most)
     what = max(needed, key=lambda part: needed[part])
-    return needed[what] * math.prod(counted["grid"]) / (1e6 * counted["clock_ghz"] * threads), what
+    return needed[what] * math.prod(counted["grid"]) / (1e6 * counted["clock_ghz"]), what
 
 
 def cycles(per_voxel: Mapping[str, float], most: Mapping[str, Any]) -> dict[str, float]:

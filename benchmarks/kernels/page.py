@@ -76,41 +76,52 @@ def page(found: dict[str, Any]) -> str:
 def limits_section(tasks: dict[str, Any]) -> str:
     """What bounds every task: the memory, or the processor."""
     counts = list(next(iter(tasks.values()))["threads"])
-    n = int(counts[-1])
-    lines = [["", "memory, ms", f"computing on {n} threads, ms", "the longer", "measured, ms", "times it"]]
+    head = [f"computing, {n} thread{'s' * (n != '1')}, ms" for n in counts]
+    lines = [["", "memory, ms", *head, "the longer", "measured, ms", "times it"]]
+    gains = []
     for name, task in in_order(tasks).items():
-        ways = task["threads"][counts[-1]]["ways"]
-        memory, computing = ways["floor"]["median_ms"], task["computing_ms"] / n
-        taken, longer = ways[first_of_ours(ways)]["median_ms"], max(memory, computing)
-        what = "memory" if memory > computing else "computing"
-        times = (milliseconds(value) for value in (memory, computing))
+        ways, computing = task["threads"][counts[-1]]["ways"], task["computing_ms"]
+        memory, alone = ways["floor"]["median_ms"], computing[counts[-1]]
+        taken, longer = ways[first_of_ours(ways)]["median_ms"], max(memory, alone)
+        what = "memory" if memory > alone else "computing"
+        times = (milliseconds(value) for value in (memory, *(computing[n] for n in counts)))
         lines.append([TITLES[name], *times, what, milliseconds(taken), f"{taken / longer:.2f}"])
-    return (
-        "## What bounds them\n\nNo way can be faster than the memory (the floor) or than its own computing: "
-        "the same calls on pieces that\nstay in the processor's caches, on one thread, divided by the number "
-        "of threads. Where computing is the longer,\nonly fewer instructions would bring it nearer to the "
-        f"floor.\n\n{table(lines)}"
+        gains.append(f"{computing[counts[0]] / alone:.2f}")
+    text = fill(
+        "No way can be faster than the memory (the floor) or than its own computing: the same calls on "
+        "pieces that stay in the processor's caches, each thread on its own. Where computing is the longer, "
+        "only fewer or quicker instructions would bring it nearer to the floor. Here "
+        f"{counts[-1]} threads compute {span(gains)} times as much as {counts[0]}: where that is less than "
+        "their number, they share what computes, as two threads of one core do.",
+        WIDTH,
     )
+    return f"## What bounds them\n\n{text}\n\n{table(lines)}"
 
 
 def instructions_section(found: dict[str, Any], tasks: dict[str, Any]) -> str:
     """What computing consists of, and the least time that it can take."""
-    threads = list(next(iter(tasks.values()))["threads"])[-1]
     most, counted = found["at_most"], in_order(found["tasks"])
-    head = ["", "instructions", "on vectors", "bytes loaded", "bytes stored", "a cycle"]
+    head = [
+        "",
+        "instructions",
+        "on vectors",
+        "bytes loaded",
+        "bytes stored",
+        "computing, 1 thread, ms",
+        "a cycle",
+    ]
     if most is not None:
-        head += [f"at least, on {threads} threads, ms", "busy with"]
-    lines = [[*head, "memory, ms", "measured, ms"]]
+        head += ["at least, ms", "busy with"]
+    lines = [head]
     for name, task in counted.items():
-        each, ways = task["per_voxel"], tasks[name]["threads"][threads]["ways"]
+        each, computing = task["per_voxel"], tasks[name]["computing_ms"]["1"]
         cells = [TITLES[name], f"{each['instructions']:.3g}"]
         cells.append(f"{each['vector'] / each['instructions']:.0%}")
         cells += [f"{each[what]:.3g}" for what in ("bytes_loaded", "bytes_stored")]
-        cells.append(f"{limits.per_cycle(task, tasks[name]['computing_ms']):.2f}")
+        cells += [milliseconds(computing), f"{limits.per_cycle(task, computing):.2f}"]
         if most is not None:
-            least, busy = limits.least_ms(task, most, int(threads))
+            least, busy = limits.least_ms(task, most)
             cells += [milliseconds(least), busy]
-        cells += [milliseconds(ways[way]["median_ms"]) for way in ("floor", first_of_ours(ways))]
         lines.append(cells)
     return f"{how_counted(found, counted)}\n\n{table(lines)}"
 
@@ -137,7 +148,7 @@ def how_counted(found: dict[str, Any], counted: dict[str, Any]) -> str:
         f"{most['started']} instructions, where a comparison and its jump are one, computes "
         f"{most['computed']} vector registers of {bits} bits, loads {most['loaded']} and stores "
         f"{most['stored']}; a register of {2 * bits} bits counts as two. Whichever of these takes the most "
-        "cycles gives the least time in which these instructions can be executed, however they are ordered.",
+        "cycles gives the least time in which one core can execute these instructions, in whatever order.",
         WIDTH,
     )
     return f"{text}\n\n{model}"
