@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from threading import Barrier
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import numpy as np
@@ -14,26 +14,45 @@ from case import Case
 
 PARTS = 4
 """Pieces along the second axis, and one piece in so many along the first."""
-ROUNDS = 5
+ROUNDS = 3
+SECONDS = 0.005
+"""Of a round: so long that processes beside each other are at it at the same time."""
 
 
-def computing_ms(way: Callable[[Case], Callable[[], Any]], case: Case, threads: int) -> float:
-    """Milliseconds for all voxels of a case, from the fastest calls on every piece of a quarter of them.
+def computing_ms(way: Callable[[Case], Callable[[], Any]], case: Case, at_once: int) -> float:
+    """Milliseconds for all voxels of a case, from the fastest rounds on every piece of a quarter of them.
 
-    So many threads do the same at once, each with a copy of the piece. What a call costs whatever the number
-    of voxels is measured on a few, and taken away.
+    So many processes do the same at once, each with arrays of its own, and share the voxels. What a call
+    costs whatever their number is measured on a few, and taken away.
     """
-    seconds, n_voxels = 0.0, 0
-    with ThreadPoolExecutor(threads) as pool:
+    fork = multiprocessing.get_context("fork")  # the case is there already
+    ready, lines = fork.Barrier(at_once), fork.SimpleQueue()
+    others = [fork.Process(target=one_of_them, args=(way, case, ready, lines)) for _ in range(at_once)]
+    for other in others:
+        other.start()
+    found = np.array([lines.get() for _ in others])  # (processes, pieces, rounds), seconds
+    for other in others:
+        other.join()
+    fastest = found.mean(0).min(1)
+    n_voxels = at_once * sum(piece.n_voxels for piece in pieces(case))
+    return float(1e3 * (fastest[1:] - fastest[0]).sum() * case.n_voxels / n_voxels)
 
-        def fastest(piece: Case) -> float:
-            return fastest_of(pool, [way(copied(piece)) for _ in range(threads)])
 
-        of_a_call = fastest(cut(case, slice(0, 1), slice(0, 1)))
-        for piece in pieces(case):
-            seconds += fastest(piece) - of_a_call
-            n_voxels += threads * piece.n_voxels
-    return 1e3 * seconds * case.n_voxels / n_voxels
+def one_of_them(way: Callable[[Case], Callable[[], Any]], case: Case, ready: Barrier, lines: Any) -> None:
+    """Measure a call on a few voxels, and on every piece, when all are ready."""
+    few = cut(case, slice(0, 1), slice(0, 1))
+    lines.put([[seconds(way(piece), ready) for _ in range(ROUNDS)] for piece in (few, *pieces(case))])
+
+
+def seconds(run: Callable[[], Any], ready: Barrier) -> float:
+    """Of a call, on average over a round; after one that brings everything into the caches."""
+    run()
+    ready.wait()
+    started, n = time.perf_counter(), 0
+    while time.perf_counter() < started + SECONDS:
+        run()
+        n += 1
+    return (time.perf_counter() - started) / n
 
 
 def pieces(case: Case) -> Iterator[Case]:
@@ -60,25 +79,3 @@ def cut(case: Case, planes: slice, rows: slice) -> Case:
         entropy=np.zeros(labels.shape, np.float32),
     )
     return piece
-
-
-def copied(case: Case) -> Case:
-    """The same in other memory."""
-    return cut(case, slice(None), slice(None))
-
-
-def fastest_of(pool: ThreadPoolExecutor, runs: Sequence[Callable[[], Any]]) -> float:
-    """Seconds of the fastest of some rounds, after one that brings everything into the caches."""
-    ready = Barrier(len(runs))
-
-    def at_once(run: Callable[[], Any]) -> tuple[float, float]:
-        ready.wait()
-        started = time.perf_counter()
-        run()
-        return started, time.perf_counter()
-
-    def a_round() -> float:
-        started, ended = zip(*pool.map(at_once, runs), strict=True)
-        return max(ended) - min(started)
-
-    return min([a_round() for _ in range(1 + ROUNDS)][1:])

@@ -126,14 +126,11 @@ def test_contours_are_scipys(mask, connectivity):
     np.testing.assert_array_equal(ours, contour_sizes_scipy(mask, element))
 
 
-def test_contours_of_thresholds_and_of_labels():
-    labels = np.random.default_rng(0).integers(0, 3, (3, 8, 9))
+def test_contours_of_thresholds():
+    plane = np.random.default_rng(0).choice([0.25, 0.5, 0.75], (3, 8, 9))
     element = generate_binary_structure(3, 1)
-    expected = [contour_sizes_scipy(labels == k, element) for k in range(3)]
-    found = on_device_counts.label_contours(torch.from_numpy(labels), element, 3)
-    np.testing.assert_array_equal(found, expected)
-    plane = torch.from_numpy(np.where(labels == 2, 0.75, 0.5))
-    np.testing.assert_array_equal(on_device_counts.threshold_contours(plane, element), expected[2])
+    found = on_device_counts.threshold_contours(torch.from_numpy(plane), element)
+    np.testing.assert_array_equal(found, contour_sizes_scipy(plane > 0.5, element))
 
 
 def test_contour_of_a_lopsided_element_across_blocks():

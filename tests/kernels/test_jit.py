@@ -127,7 +127,7 @@ MORE_VECTORS = r"""
 
     p, labels = np.full((4, 5000), 0.25, np.float32), np.zeros((5, 10, 100), np.uint8)
     bins.sort_into_bins(p, labels.reshape(-1), None, np.arange(16) / 15, top_label=True)
-    contour.label_contours(labels, np.ones((3, 3, 3), bool), 4)
+    contour.label_contours(labels, np.ones((3, 3, 3), bool), range(4))
     moments.update(moments.init(4, (5000,)), torch.zeros(4, 5000))
     moments.update(moments.init(4, (5000,), outputs="probs"), torch.full((4, 5000), 0.25))
     for loop, vectors in (

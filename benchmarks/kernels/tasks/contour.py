@@ -14,7 +14,7 @@ def ours(case: Case) -> Callable[[], Any]:
     from ckpt_uq.kernels.contour import label_contours
 
     element, labels = cross(), case.segmentation
-    return lambda: label_contours(labels, element, case.n_classes).sum(1)[1:]
+    return lambda: label_contours(labels, element, foreground(case)).sum(1)
 
 
 def scipy(case: Case) -> Callable[[], Any]:

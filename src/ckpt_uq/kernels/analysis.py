@@ -177,7 +177,7 @@ class _Target:
 
 def _contours(masks: Array, question: Question, n_classes: int) -> Array:
     if not question.by_threshold:
-        return label_contours(masks[0], question.element, n_classes)
+        return label_contours(masks[0], question.element, range(n_classes))
     return np.concatenate(
         [
             bit_contours(eight, question.element, min(8, n_classes - 8 * group))

@@ -8,7 +8,7 @@ mask, or have none of it around them, are passed over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +49,7 @@ def threshold_contours(plane: Array, element: Array) -> Array:
     return _sizes(plane, element, _bit_masks(1), _above_one_half).reshape(-1)
 
 
-def label_contours(labels: Array, element: Array, n_classes: int) -> Array:
+def label_contours(labels: Array, element: Array, classes: Sequence[int]) -> Array:
     """Count as :func:`contour_sizes` for the masks ``labels == k`` of all classes k at once.
 
     Parameters
@@ -58,16 +58,16 @@ def label_contours(labels: Array, element: Array, n_classes: int) -> Array:
         uint8, shape (Z, Y, X); other labels than classes are allowed.
     element : numpy.ndarray
         As for :func:`contour_sizes`.
-    n_classes : int
-        C, up to 256.
+    classes : sequence of int
+        Each below 256.
 
     Returns
     -------
     numpy.ndarray
-        int64, shape (C, Z).
+        int64, shape (len(classes), Z).
     """
-    classes = np.arange(n_classes, dtype=np.uint8)
-    return _sizes(np.ascontiguousarray(labels), element, np.stack([np.full_like(classes, 255), classes]))
+    values = np.array(classes, np.uint8)
+    return _sizes(np.ascontiguousarray(labels), element, np.stack([np.full_like(values, 255), values]))
 
 
 def bit_contours(bits: Array, element: Array, n_bits: int) -> Array:

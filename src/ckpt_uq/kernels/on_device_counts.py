@@ -100,11 +100,6 @@ def threshold_contours(plane: Tensor, element: Array) -> Array:
     return contour_sizes(plane > 0.5, element)
 
 
-def label_contours(labels: Tensor, element: Array, n_classes: int) -> Array:
-    """Count contours of every class of labels (Z, Y, X), slice by slice: int64, shape (C, Z)."""
-    return np.stack([contour_sizes(labels == k, element) for k in range(n_classes)])
-
-
 def _overlap(step: int, size: int) -> tuple[slice, slice]:
     """Where a voxel moved by a step ends up, and where those come from that stay on the grid."""
     kept = max(size - abs(step), 0)
