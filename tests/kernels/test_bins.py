@@ -137,6 +137,21 @@ def test_what_has_no_bin_is_seen_and_harms_nothing(bad, top_label, where):
     assert (seen.lowest, seen.highest) == (np.nanmin(probs), np.nanmax(probs))
 
 
+@pytest.mark.parametrize("bad", [math.nan, -math.nan, math.inf, -math.inf, -0.5, -0.0, 0.0, 7.0])
+@pytest.mark.parametrize("top_label", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 9])
+def test_voxels_of_which_no_class_has_a_bin_harm_nothing(bad, top_label, n_classes):
+    probs = np.full((n_classes, 1000), 1 / n_classes, np.float32)
+    probs[:, 400:500] = bad
+    options = {"edges": np.arange(16) / 15, "top_label": top_label}
+    fast, plain = (
+        sort_into_bins(p, np.zeros(1000, int), None, **options) for p in (probs, probs.astype(np.float64))
+    )
+    np.testing.assert_array_equal(fast.bins.counts, plain.bins.counts)
+    np.testing.assert_allclose(fast.bins.confidence, plain.bins.confidence, rtol=1e-6)
+    assert fast.probs.n_nan == plain.probs.n_nan
+
+
 def test_what_has_no_bin_may_stand_outside_the_mask():
     probs = np.full((2, 1000), [[1], [0]], np.float32)
     probs[:, 400:500] = math.nan

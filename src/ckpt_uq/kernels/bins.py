@@ -178,11 +178,8 @@ def _sort_stretches(
 ) -> Any:
     step = STRETCH if len(p) <= MOST_UNROLLED else CHUNK
     best, total = np.empty(step, np.float32), np.empty(step, np.float32)
-    winner, classes, right = (
-        np.empty(step, np.uint8),
-        np.empty(step, np.uint8),
-        np.empty(step // 64, np.uint64),
-    )
+    winner, classes = np.empty(step, np.uint8), np.empty(step, np.uint8)
+    right = np.empty(step // 64, np.uint64)
     chosen_p, chosen_labels = np.empty((len(p), step), np.float32), np.empty(step, labels.dtype)
     books = new_books(len(counts), len(edges) - 1)
     first, last = sure_limits(edges)
@@ -206,16 +203,14 @@ def _sort_stretches(
             as_bytes(truth, classes)
         if top_label:
             ranges = top(q, at, best[:n], winner[:n], total[:n])
-            if known:
+            if known and is_plain(*ranges):
                 hits_of_winner(classes[:n], winner, right)
                 add_confidences(best[:n], right, _NO_LIMIT, last, 0, books)
         else:
             for k in range(len(p) if known else 0):
                 hits_of_class(classes[:n], k, right)
                 add_confidences(q[k, at : at + n], right, first, last, k, books)
-            ranges = range_of(
-                q, at, total[:n]
-            )  # after, so that computing fills the time in which memory is read
+            ranges = range_of(q, at, total[:n])  # last: computing fills the time in which memory is read
         low, high = min(low, ranges[0]), max(high, ranges[1])
         low_sum, high_sum = min(low_sum, ranges[2]), max(high_sum, ranges[3])
         if not is_plain(low, high, low_sum, high_sum):

@@ -111,7 +111,8 @@ def add_confidences(q: Array, hits: Array, first: np.int32, last: np.int32, row:
     """Enter up to a stretch of confidences; bits of ``hits`` say which were right.
 
     Those of which the bits are up to ``first`` are nearly 0, those above ``last`` nearly 1 (or above it, by
-    rounding). Others than confidences may come; they fall anywhere.
+    rounding). If ``first`` is negative, all must be above 0; else there may be anything among them that is no
+    confidence, and it falls anywhere.
     """
     tally, mass, n_bins = books.tally[row].reshape(-1), books.mass[row].reshape(-1), books.tally.shape[1]
     n_low, low_hits, small, n_high, high_hits, short = _NONE, _NONE, _NONE, _NONE, _NONE, _NONE
