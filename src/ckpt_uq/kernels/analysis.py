@@ -261,7 +261,7 @@ def _analyze(
     best, likelier = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_best, some_winner = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_labels, classes = np.empty(step, labels.dtype), np.empty(step, np.uint8)
-    right = np.empty(step, np.uint64)
+    right = np.empty(step // 64, np.uint64)
     lanes, books = np.zeros(CHUNK), new_books(1, len(edges) - 1)
     _, last = sure_limits(edges)
     n_steps = (size + step - 1) // step  # in a slice
