@@ -198,6 +198,33 @@ def test_many_at_once_are_as_one_after_the_other(outputs, monkeypatch):
         assert at_once.total_weight == in_turn.total_weight
 
 
+@pytest.mark.parametrize("outputs", ["logits", "probs"])
+@pytest.mark.parametrize("n_classes", [2, 4, 8])
+def test_means_of_many_at_once_whatever_they_are_kept_in(outputs, n_classes):
+    shape = n_classes, 3, 90, 100
+    plain = [outputs_of(outputs, shape, seed) for seed in range(6)]
+    members = [
+        plain[0],
+        plain[1].half(),
+        plain[2].bfloat16(),
+        plain[3].double(),
+        plain[4].transpose(1, 3).contiguous().transpose(1, 3),
+        plain[5],
+    ]
+    for kept in (members, [plain[0], plain[5]]):  # read where they lie only if all can be
+        at_once, in_turn = (moments.init(n_classes, shape[1:], outputs=outputs) for _ in range(2))
+        moments.update_many(at_once, kept)
+        for member in kept:
+            moments.update(in_turn, member)
+        probs = torch.stack([m.double().softmax(0) if outputs == "logits" else m.double() for m in kept])
+        entropy = -(probs * probs.clamp(min=1e-300).log2()).sum(1).mean(0)
+        close(at_once.mean_prob, probs.mean(0).numpy(), atol=1e-6)
+        close(at_once.mean_entropy, entropy.numpy(), atol=3e-6)
+        for name in ("mean_prob", "mean_entropy"):
+            close(getattr(at_once, name), getattr(in_turn, name).numpy(), atol=0)
+        assert at_once.faults == in_turn.faults
+
+
 def test_many_at_once_need_as_many_weights():
     m = moments.init(2, (4,))
     with pytest.raises(ArgumentError, match="weights must be one for each of 2 outputs, got 1"):
