@@ -122,22 +122,26 @@ MORE_VECTORS = r"""
     import numpy as np
     import torch
     from ckpt_uq import moments
-    from ckpt_uq.kernels import bins, contour
-    from ckpt_uq.kernels.moments import _fold_logits, _fold_probs
+    from ckpt_uq.kernels import bins, books, contour, top
+    from ckpt_uq.kernels.moments import _finish, _fold_of
 
     p, labels = np.full((4, 5000), 0.25, np.float32), np.zeros((5, 10, 100), np.uint8)
-    bins.sort_into_bins(p, labels.reshape(-1), None, np.arange(16) / 15, top_label=True)
+    for top_label in (True, False):
+        bins.sort_into_bins(p, labels.reshape(-1), None, np.arange(16) / 15, top_label=top_label)
     contour.label_contours(labels, np.ones((3, 3, 3), bool), range(4))
     moments.update(moments.init(4, (5000,)), torch.zeros(4, 5000))
     moments.update(moments.init(4, (5000,), outputs="probs"), torch.full((4, 5000), 0.25))
     for loop, vectors in (
-        (bins._sort_stretches, r"<\d+ x i32>"),
-        (contour._set_bits, r"icmp eq <\d+ x i8>"),
-        (contour._unite, r"or <\d+ x i8>"),
-        (contour._count_bits, r"ctpop.v\d+i64"),
-        (_fold_logits(4), r"fmul .*<\d+ x float>"),
-        (_fold_logits(4), r"fdiv .*<\d+ x float>"),
-        (_fold_probs(4), r"fmul .*<\d+ x float>"),
+        (top._TOP_4, r"fcmp .*<\d+ x float>"),
+        (books.add_confidences, r"icmp sgt <64 x i32>"),
+        (books._sum_small, r"fpext <\d+ x float>"),
+        (books._sum_short, r"sub .*<\d+ x i32>"),
+        (contour._pack_whole, r"icmp eq <64 x i8>"),
+        (contour._unite_straight, r"or <\d+ x i64>"),
+        (contour._unite_leaning, r"shl <\d+ x i64>"),
+        (contour._count_outside, r"ctpop.v\d+i64"),
+        (_fold_of(4), r"fmul .*<\d+ x float>"),
+        (_finish, r"fdiv .*<\d+ x float>"),
     ):
         found = "\n".join(loop.inspect_llvm().values())
         assert re.search(vectors, found), (loop, vectors)
