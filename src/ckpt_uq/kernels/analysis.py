@@ -269,16 +269,16 @@ def _analyze(
         a = index // n_steps * size + index % n_steps * step
         b = min(a + step, (index // n_steps + 1) * size)
         n = b - a
-        low, high, low_sum, high_sum = _look(
-            p, start + a, upper, entropy[a:b], winner[a:b], likelier[:n], best[:n]
-        )
+        kept = first_mask[a:b] if by_threshold else likelier[:n]
+        low, high, low_sum, high_sum = _look(p, start + a, upper, entropy[a:b], winner[a:b], kept, best[:n])
         if low < 0 or high > HIGHEST or low_sum < LOWEST_SUM or high_sum > HIGHEST:
             return False
         _add_to_lanes(entropy[a:b], lanes)
         if index % n_steps == n_steps - 1:
             entropy_bits[index // n_steps] = lanes.sum()
             lanes[:] = 0.0
-        first_mask[a:b] = likelier[:n] if by_threshold else winner[a:b]
+        if not by_threshold:
+            as_bytes(winner[a:b], first_mask[a:b])
         for group in range(len(more_masks)):
             _set_bits(p, start + a, 8 * (group + 1), more_masks[group, a:b])
         if not len(labels):
