@@ -64,30 +64,13 @@ def borrow(array: Any, name: str) -> Borrowed:
     >>> type(view).__name__, type(give_back(view)).__name__
     ('ndarray', 'Tensor')
     """
-    if isinstance(array, np.ndarray):
-        return Borrowed(array, _same)
-    tensor, give_back = as_tensor(array, name)
-    if not in_host_memory(tensor):
-        return Borrowed(tensor, give_back)
-    return Borrowed(_numpy_view(tensor), partial(_of_numpy, give_back=give_back))
+    return _lent(array, name, _numpy_view)
 
 
 def borrow_bits(array: Any, name: str) -> Borrowed:
     """View an array for kernels that decode bfloat16 a piece at a time: in host memory it comes as uint16.
 
-    Everything else comes as from :func:`borrow`, which copies bfloat16 as a whole.
-
-    Parameters
-    ----------
-    array : array
-        NumPy array, torch tensor or any object with ``__dlpack__``. Gradients are not followed.
-    name : str
-        The argument's name, for the error message.
-
-    Raises
-    ------
-    ArgumentError
-        If ``array`` is of no such kind.
+    All else is as for :func:`borrow`, which copies bfloat16 as a whole.
 
     Examples
     --------
@@ -95,13 +78,16 @@ def borrow_bits(array: Any, name: str) -> Borrowed:
     >>> borrow_bits(torch.ones(2, dtype=torch.bfloat16), "probs").data
     array([16256, 16256], dtype=uint16)
     """
+    return _lent(array, name, _numpy_bits)
+
+
+def _lent(array: Any, name: str, view: Callable[[Any], Any]) -> Borrowed:
     if isinstance(array, np.ndarray):
         return Borrowed(array, _same)
     tensor, give_back = as_tensor(array, name)
-    if in_host_memory(tensor) and tensor.dtype == _torch().bfloat16:
-        bits = tensor.view(_torch().uint16).numpy()
-        return Borrowed(bits, partial(_of_numpy, give_back=give_back))
-    return borrow(array, name)
+    if not in_host_memory(tensor):
+        return Borrowed(tensor, give_back)
+    return Borrowed(view(tensor), partial(_of_numpy, give_back=give_back))
 
 
 def as_tensor(array: Any, name: str) -> Borrowed:
@@ -240,6 +226,11 @@ def _numpy_view(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
         tensor.to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor
     ).numpy()
     return view
+
+
+def _numpy_bits(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    torch = _torch()
+    return _numpy_view(tensor.view(torch.uint16) if tensor.dtype == torch.bfloat16 else tensor)
 
 
 def _torch() -> Any:

@@ -122,7 +122,7 @@ MORE_VECTORS = r"""
     import numpy as np
     import torch
     from ckpt_uq import moments
-    from ckpt_uq.kernels import bins, books, contour, top
+    from ckpt_uq.kernels import bins, books, contour, packing, top
     from ckpt_uq.kernels.moments import _finish, _fold_of
 
     p, labels = np.full((4, 5000), 0.25, np.float32), np.zeros((5, 10, 100), np.uint8)
@@ -136,7 +136,7 @@ MORE_VECTORS = r"""
         (books.add_confidences, r"icmp sgt <64 x i32>"),
         (books._sum_small, r"fpext <\d+ x float>"),
         (books._sum_short, r"sub .*<\d+ x i32>"),
-        (contour._pack_whole, r"icmp eq <64 x i8>"),
+        (packing._pack_whole, r"icmp eq <64 x i8>"),
         (contour._unite_straight, r"or <\d+ x i64>"),
         (contour._unite_leaning, r"shl <\d+ x i64>"),
         (contour._count_outside, r"ctpop.v\d+i64"),

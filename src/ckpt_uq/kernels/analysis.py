@@ -15,14 +15,15 @@ import numpy as np
 from ckpt_uq.kernels.bins import BinSums
 from ckpt_uq.kernels.bits import float_bits
 from ckpt_uq.kernels.blocks import map_blocks
-from ckpt_uq.kernels.books import add_confidences, hits_of_winner, new_books, settle, sure_limits
+from ckpt_uq.kernels.books import NO_LIMIT, add_confidences, new_books, settle, sure_limits
 from ckpt_uq.kernels.confusion import count_classes, new_lanes
 from ckpt_uq.kernels.contour import bit_contours, label_contours
 from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes, with_class
 from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit, unrolled
 from ckpt_uq.kernels.labels import as_bytes, count_chosen, label_range, outside_none, plain_integers
+from ckpt_uq.kernels.packing import WORD, pack_alike
 from ckpt_uq.kernels.planes import CHUNK, STRETCH, Piece, pieces
-from ckpt_uq.kernels.ranges import HIGHEST, LEAST, LOWEST_SUM, MOST
+from ckpt_uq.kernels.ranges import LEAST, MOST, is_plain
 from ckpt_uq.kernels.top import top
 from ckpt_uq.probabilities import max_entropy_bits
 
@@ -261,7 +262,7 @@ def _analyze(
     best, likelier = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_best, some_winner = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_labels, classes = np.empty(step, labels.dtype), np.empty(step, np.uint8)
-    right = np.empty(step // 64, np.uint64)
+    right = np.empty(step // WORD, np.uint64)
     lanes, books = np.zeros(CHUNK), new_books(1, len(edges) - 1)
     _, last = sure_limits(edges)
     n_steps = (size + step - 1) // step  # in a slice
@@ -270,8 +271,7 @@ def _analyze(
         b = min(a + step, (index // n_steps + 1) * size)
         n = b - a
         kept = first_mask[a:b] if by_threshold else likelier[:n]
-        low, high, low_sum, high_sum = _look(p, start + a, upper, entropy[a:b], winner[a:b], kept, best[:n])
-        if low < 0 or high > HIGHEST or low_sum < LOWEST_SUM or high_sum > HIGHEST:
+        if not is_plain(*_look(p, start + a, upper, entropy[a:b], winner[a:b], kept, best[:n])):
             return False
         _add_to_lanes(entropy[a:b], lanes)
         if index % n_steps == n_steps - 1:
@@ -295,8 +295,8 @@ def _analyze(
         if low_label < 0 or high_label >= len(p):
             return False
         as_bytes(truth, classes)
-        hits_of_winner(classes[: len(said)], said, right)
-        add_confidences(q, right, np.int32(-1), last, 0, books)
+        pack_alike(classes[: len(said)], said, right)
+        add_confidences(q, right, NO_LIMIT, last, 0, books)
         count_classes(said, classes[: len(said)], confusion)
     settle(books, counts, hits, sums)
     return True

@@ -13,9 +13,8 @@ import numpy as np
 
 from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
 from ckpt_uq.kernels.books import (
+    NO_LIMIT,
     add_confidences,
-    hits_of_class,
-    hits_of_winner,
     new_books,
     settle,
     sure_limits,
@@ -30,6 +29,7 @@ from ckpt_uq.kernels.labels import (
     outside_none,
     plain_integers,
 )
+from ckpt_uq.kernels.packing import WORD, pack, pack_alike
 from ckpt_uq.kernels.planes import CHUNK, STRETCH, pieces
 from ckpt_uq.kernels.ranges import LEAST, MOST, as_range, is_plain, range_of
 from ckpt_uq.kernels.top import MOST_CLASSES, top
@@ -179,7 +179,7 @@ def _sort_stretches(
     step = STRETCH if len(p) <= MOST_UNROLLED else CHUNK
     best, total = np.empty(step, np.float32), np.empty(step, np.float32)
     winner, classes = np.empty(step, np.uint8), np.empty(step, np.uint8)
-    right = np.empty(step // 64, np.uint64)
+    right = np.empty(step // WORD, np.uint64)
     chosen_p, chosen_labels = np.empty((len(p), step), np.float32), np.empty(step, labels.dtype)
     books = new_books(len(counts), len(edges) - 1)
     first, last = sure_limits(edges)
@@ -204,11 +204,11 @@ def _sort_stretches(
         if top_label:
             ranges = top(q, at, best[:n], winner[:n], total[:n])
             if known and is_plain(*ranges):
-                hits_of_winner(classes[:n], winner, right)
-                add_confidences(best[:n], right, _NO_LIMIT, last, 0, books)
+                pack_alike(classes[:n], winner, right)
+                add_confidences(best[:n], right, NO_LIMIT, last, 0, books)
         else:
             for k in range(len(p) if known else 0):
-                hits_of_class(classes[:n], k, right)
+                pack(classes, 0, n, np.uint8(255), np.uint8(k), right)
                 add_confidences(q[k, at : at + n], right, first, last, k, books)
             ranges = range_of(q, at, total[:n])  # last: computing fills the time in which memory is read
         low, high = min(low, ranges[0]), max(high, ranges[1])
@@ -217,9 +217,6 @@ def _sort_stretches(
             break  # what was entered does not count; the plain loop will say what is wrong
     settle(books, counts, hits, sums)
     return (*as_range(low, high, low_sum, high_sum), low_label, high_label)
-
-
-_NO_LIMIT = np.int32(-1)  # no likeliest class is nearly impossible
 
 
 @jit

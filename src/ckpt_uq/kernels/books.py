@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ckpt_uq.kernels.bits import above, alike, count_ones, double_bits, float_bits, matches, trailing_zeros
+from ckpt_uq.kernels.bits import above, count_ones, double_bits, float_bits, trailing_zeros
 from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.packing import ALL, WORD
 
 Array = np.ndarray[Any, Any]
 
-_GROUP = 64  # voxels, a bit of a word each
-_ALL, _NONE = np.uint64(2**64 - 1), np.uint64(0)
+NO_LIMIT = np.int32(-1)
+"""In place of the bits up to which a confidence is nearly 0: that of a likeliest class never is."""
+
+_NONE = np.uint64(0)
 _LANES = 8  # of a tally: additions to one bin in a row need not wait for each other
 _HIT = np.int64(1 << 32)
 _ONE = np.float32(1).view(np.int32)
@@ -83,30 +86,6 @@ def _bits_up_to(edge: float) -> np.int32:
 
 
 @jit
-def hits_of_class(labels: Array, k: int, hits: Array) -> None:
-    """Set the bits of the labels, bytes, that are class k."""
-    n_whole = len(labels) // _GROUP
-    for i in range(n_whole):
-        hits[i] = matches(labels, i * _GROUP, np.uint8(255), np.uint8(k))
-    for i in range(n_whole * _GROUP, len(labels), _GROUP):  # once, if at all
-        hits[n_whole] = 0
-        for j in range(len(labels) - i):
-            hits[n_whole] |= np.uint64(labels[i + j] == k) << np.uint64(j)
-
-
-@jit
-def hits_of_winner(labels: Array, winner: Array, hits: Array) -> None:
-    """Set the bits of the labels, bytes, that the likeliest class is."""
-    n_whole = len(labels) // _GROUP
-    for i in range(n_whole):
-        hits[i] = alike(labels, winner, i * _GROUP)
-    for i in range(n_whole * _GROUP, len(labels), _GROUP):  # once, if at all
-        hits[n_whole] = 0
-        for j in range(len(labels) - i):
-            hits[n_whole] |= np.uint64(labels[i + j] == winner[i + j]) << np.uint64(j)
-
-
-@jit
 def add_confidences(q: Array, hits: Array, first: np.int32, last: np.int32, row: int, books: Books) -> None:
     """Enter up to a stretch of confidences; bits of ``hits`` say which were right.
 
@@ -116,22 +95,22 @@ def add_confidences(q: Array, hits: Array, first: np.int32, last: np.int32, row:
     """
     tally, mass, n_bins = books.tally[row].reshape(-1), books.mass[row].reshape(-1), books.tally.shape[1]
     n_low, low_hits, small, n_high, high_hits, short = _NONE, _NONE, _NONE, _NONE, _NONE, _NONE
-    rest = np.zeros(_GROUP, np.float32)
-    for index in range((len(q) + _GROUP - 1) // _GROUP):
-        group, at, there = q, index * _GROUP, _ALL
-        if at + _GROUP > len(q):
-            there = _ALL >> np.uint64(at + _GROUP - len(q))
+    rest = np.zeros(WORD, np.float32)
+    for index in range((len(q) + WORD - 1) // WORD):
+        group, at, there = q, index * WORD, ALL
+        if at + WORD > len(q):
+            there = ALL >> np.uint64(at + WORD - len(q))
             rest[: len(q) - at] = q[at:]
             group, at = rest, 0
         right = hits[index] & there
         low = there & ~above(group, at, first) if first >= 0 else _NONE
-        if low == _ALL:
-            n_low, low_hits = n_low + np.uint64(_GROUP), low_hits + count_ones(right)
+        if low == ALL:
+            n_low, low_hits = n_low + np.uint64(WORD), low_hits + count_ones(right)
             small += _sum_small(group, at)
             continue
         high = above(group, at, last)
         n_high, high_hits = n_high + count_ones(high), high_hits + count_ones(high & right)
-        if high == _ALL:
+        if high == ALL:
             short += _sum_short(group, at)
             continue
         n_low, low_hits = n_low + count_ones(low), low_hits + count_ones(low & right)
@@ -150,15 +129,15 @@ def add_confidences(q: Array, hits: Array, first: np.int32, last: np.int32, row:
 def _sum_small(q: Array, at: int) -> Any:
     """Sum what a group has, nearly 0, as integers."""
     first, small = np.uint64(at), np.uint64(0)
-    for i in range(np.uint64(_GROUP)):
+    for i in range(np.uint64(WORD)):
         small += np.uint64(double_bits(np.float64(q[first + i]) + 1.0))
-    return small - np.uint64(_GROUP) * _DOUBLE_ONE
+    return small - np.uint64(WORD) * _DOUBLE_ONE
 
 
 @jit
 def _sum_small_up_to(q: Array, at: int, limit: np.int32) -> Any:
     first, small = np.uint64(at), np.uint64(0)
-    for i in range(np.uint64(_GROUP)):
+    for i in range(np.uint64(WORD)):
         whole = np.uint64(double_bits(np.float64(q[first + i]) + 1.0)) - _DOUBLE_ONE
         small += whole if float_bits(q[first + i]) <= limit else np.uint64(0)
     return small
@@ -168,7 +147,7 @@ def _sum_small_up_to(q: Array, at: int, limit: np.int32) -> Any:
 def _sum_short(q: Array, at: int) -> Any:
     """Sum what a group, nearly 1, falls short of 1, as integers."""
     first, short = np.uint64(at), np.int32(0)
-    for i in range(np.uint64(_GROUP)):
+    for i in range(np.uint64(WORD)):
         short = np.int32(short + max(np.int32(_ONE - float_bits(q[first + i])), np.int32(0)))
     return np.uint64(short)
 
@@ -176,7 +155,7 @@ def _sum_short(q: Array, at: int) -> Any:
 @jit
 def _sum_short_above(q: Array, at: int, limit: np.int32) -> Any:
     first, short = np.uint64(at), np.int32(0)
-    for i in range(np.uint64(_GROUP)):
+    for i in range(np.uint64(WORD)):
         bits = float_bits(q[first + i])
         lacking = max(np.int32(_ONE - bits), np.int32(0))
         short = np.int32(short + (lacking if bits > limit else np.int32(0)))

@@ -13,17 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ckpt_uq.kernels.bits import count_ones, matches
+from ckpt_uq.kernels.bits import count_ones
 from ckpt_uq.kernels.blocks import BLOCK_VOXELS, map_blocks, thread_count
 from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.packing import ALL, WORD, pack
 
 Array = np.ndarray[Any, Any]
 
 _MASKS_VOXELS = 1 << 21  # of a slice, in all masks that are packed at once
 _BLOCKS = 2  # of slices, a thread
-_WORD = 64  # voxels
 _BAND = 256  # words of rows that are done together
-_ALL = np.uint64(2**64 - 1)
 
 
 def contour_sizes(mask: Array, element: Array) -> Array:
@@ -90,7 +89,7 @@ def _sizes(
     """
     steps = np.argwhere(element) - np.array(element.shape) // 2
     steps = steps[steps.any(axis=1)]  # a voxel's being in the mask itself puts it in no contour
-    steps = steps[np.argsort(steps[:, 2] % _WORD, kind="stable")]  # those without a shift first
+    steps = steps[np.argsort(steps[:, 2] % WORD, kind="stable")]  # those without a shift first
     reach = int(abs(steps[:, 0]).max(initial=0))
     sizes: Array = np.zeros((masks.shape[1], len(voxels)), np.int64)
 
@@ -133,8 +132,8 @@ class _Layout(NamedTuple):
 
 @jit
 def _layout(height: int, width: int, steps: Array) -> _Layout:
-    side = (np.abs(steps[:, 2]).max() + _WORD - 1) // _WORD
-    row = (width + _WORD - 1) // _WORD + side
+    side = (np.abs(steps[:, 2]).max() + WORD - 1) // WORD
+    row = (width + WORD - 1) // WORD + side
     up, down = max(0, steps[:, 1].max()), max(0, -steps[:, 1].min())
     back, ahead = max(0, steps[:, 0].max()), max(0, -steps[:, 0].min())
     band = max(1, _BAND // row) * row
@@ -169,7 +168,7 @@ def _count(voxels: Array, first: int, masks: Array, steps: Array, sizes: Array) 
         place = (back + i) % layout.kept
         for k in range(len(steps)):
             there = (back + i - steps[k, 0]) % layout.kept
-            over, shifts[k] = steps[k, 2] // _WORD, steps[k, 2] % _WORD
+            over, shifts[k] = steps[k, 2] // WORD, steps[k, 2] % WORD
             distances[k] = (place - there) * layout.slice + steps[k, 1] * layout.row + over
         for m in range(n_masks):
             sizes[m, i] = _contour(packed[m], bands[:, m], place, distances, shifts, inside, near, layout)
@@ -207,9 +206,9 @@ def _contour(
 def _inside(width: int, layout: _Layout) -> Array:
     """Which bits of a band are voxels."""
     bits = np.zeros((layout.band // layout.row, layout.row), np.uint64)
-    bits[:, : width // _WORD] = _ALL
-    if width % _WORD:
-        bits[:, width // _WORD] = _ALL >> np.uint64(_WORD - width % _WORD)
+    bits[:, : width // WORD] = ALL
+    if width % WORD:
+        bits[:, width // WORD] = ALL >> np.uint64(WORD - width % WORD)
     return bits.reshape(-1)
 
 
@@ -227,31 +226,12 @@ def _look(packed: Array, inside: Array, bands: Array) -> None:
 @jit
 def _pack(voxels: Array, width: int, masks: Array, packed: Array, at: int, row: int) -> None:
     """Pack the rows of a slice into the words from ``at`` on."""
-    n_whole, rest = width // _WORD, width % _WORD
+    n_words = (width + WORD - 1) // WORD
     for y in range(len(voxels) // width):
-        start, word = y * width, at + y * row
+        word = at + y * row
         for m in range(len(packed)):
-            _pack_whole(voxels, start, masks[0, m], masks[1, m], packed[m, word : word + n_whole])
-        if rest:
-            start, word = start + n_whole * _WORD, word + n_whole
-            for m in range(len(packed)):
-                packed[m, word] = _pack_part(voxels, start, rest, masks[0, m], masks[1, m])
-
-
-@jit
-def _pack_whole(voxels: Array, start: int, bits: np.uint8, value: np.uint8, words: Array) -> None:
-    for i in range(np.uint64(len(words))):
-        words[i] = matches(voxels, np.int64(np.uint64(start) + i * np.uint64(_WORD)), bits, value)
-
-
-@jit
-def _pack_part(voxels: Array, start: int, n: int, bits: np.uint8, value: np.uint8) -> Any:
-    if start + _WORD <= len(voxels):
-        return matches(voxels, start, bits, value) & (_ALL >> np.uint64(_WORD - n))
-    word = np.uint64(0)
-    for i in range(n):
-        word |= np.uint64((voxels[start + i] & bits) == value) << np.uint64(i)
-    return word
+            words = packed[m, word : word + n_words]
+            pack(voxels, y * width, width, masks[0, m], masks[1, m], words)
 
 
 @jit
@@ -269,7 +249,7 @@ def _unite_leaning(packed: Array, at: int, distances: Array, shifts: Array, near
     """Add the words that begin within the words at up to two distances."""
     a, b = np.uint64(at - distances[0]), np.uint64(at - distances[-1])
     s, t = shifts[0], shifts[-1]
-    before, rest_s, rest_t = np.uint64(1), np.uint64(_WORD) - s, np.uint64(_WORD) - t
+    before, rest_s, rest_t = np.uint64(1), np.uint64(WORD) - s, np.uint64(WORD) - t
     for i in range(np.uint64(len(near))):
         one = (packed[a + i] << s) | (packed[a + i - before] >> rest_s)
         two = (packed[b + i] << t) | (packed[b + i - before] >> rest_t)
