@@ -136,7 +136,7 @@ MORE_VECTORS = r"""
         (books.add_confidences, r"icmp sgt <64 x i32>"),
         (books._sum_small, r"fpext <\d+ x float>"),
         (books._sum_short, r"sub .*<\d+ x i32>"),
-        (packing._pack_whole, r"icmp eq <64 x i8>"),
+        (packing.pack_whole, r"icmp eq <64 x i8>"),
         (contour._unite_straight, r"or <\d+ x i64>"),
         (contour._unite_leaning, r"shl <\d+ x i64>"),
         (contour._count_outside, r"ctpop.v\d+i64"),

@@ -208,7 +208,7 @@ def _sort_stretches(
                 add_confidences(best[:n], right, NO_LIMIT, last, 0, books)
         else:
             for k in range(len(p) if known else 0):
-                pack(classes, 0, n, np.uint8(255), np.uint8(k), right)
+                pack(classes[:n], np.uint8(255), np.uint8(k), right)
                 add_confidences(q[k, at : at + n], right, first, last, k, books)
             ranges = range_of(q, at, total[:n])  # last: computing fills the time in which memory is read
         low, high = min(low, ranges[0]), max(high, ranges[1])

@@ -16,7 +16,7 @@ import numpy as np
 from ckpt_uq.kernels.bits import count_ones
 from ckpt_uq.kernels.blocks import BLOCK_VOXELS, map_blocks, thread_count
 from ckpt_uq.kernels.jit import jit
-from ckpt_uq.kernels.packing import ALL, WORD, pack
+from ckpt_uq.kernels.packing import ALL, WORD, pack_part, pack_whole
 
 Array = np.ndarray[Any, Any]
 
@@ -226,12 +226,15 @@ def _look(packed: Array, inside: Array, bands: Array) -> None:
 @jit
 def _pack(voxels: Array, width: int, masks: Array, packed: Array, at: int, row: int) -> None:
     """Pack the rows of a slice into the words from ``at`` on."""
-    n_words = (width + WORD - 1) // WORD
-    for y in range(len(voxels) // width):
-        word = at + y * row
+    n_whole, rest = width // WORD, width % WORD
+    for y in range(len(voxels) // width):  # of few words, so that to slice them once more would cost as much
+        start, word = y * width, at + y * row
         for m in range(len(packed)):
-            words = packed[m, word : word + n_words]
-            pack(voxels, y * width, width, masks[0, m], masks[1, m], words)
+            pack_whole(voxels, start, masks[0, m], masks[1, m], packed[m, word : word + n_whole])
+        if rest:
+            start, word = start + n_whole * WORD, word + n_whole
+            for m in range(len(packed)):
+                packed[m, word] = pack_part(voxels, start, rest, masks[0, m], masks[1, m])
 
 
 @jit

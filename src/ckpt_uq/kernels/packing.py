@@ -18,12 +18,12 @@ ALL = np.uint64(2**64 - 1)
 
 
 @jit
-def pack(voxels: Array, start: int, n: int, bits: np.uint8, value: np.uint8, words: Array) -> None:
-    """Set the bits of those of n bytes, from ``start`` on, that are ``value`` in the ``bits``."""
-    n_whole = n // WORD
-    _pack_whole(voxels, start, bits, value, words[:n_whole])
-    if n % WORD:
-        words[n_whole] = _pack_part(voxels, start + n_whole * WORD, n % WORD, bits, value)
+def pack(voxels: Array, bits: np.uint8, value: np.uint8, words: Array) -> None:
+    """Set the bits of the bytes that are ``value`` in the ``bits``."""
+    n_whole, rest = len(voxels) // WORD, len(voxels) % WORD
+    pack_whole(voxels, 0, bits, value, words[:n_whole])
+    if rest:
+        words[n_whole] = pack_part(voxels, n_whole * WORD, rest, bits, value)
 
 
 @jit
@@ -39,13 +39,15 @@ def pack_alike(ones: Array, others: Array, words: Array) -> None:
 
 
 @jit
-def _pack_whole(voxels: Array, start: int, bits: np.uint8, value: np.uint8, words: Array) -> None:
+def pack_whole(voxels: Array, start: int, bits: np.uint8, value: np.uint8, words: Array) -> None:
+    """As :func:`pack`, for whole words of the bytes from ``start`` on."""
     for i in range(np.uint64(len(words))):
         words[i] = matches(voxels, np.int64(np.uint64(start) + i * np.uint64(WORD)), bits, value)
 
 
 @jit
-def _pack_part(voxels: Array, start: int, n: int, bits: np.uint8, value: np.uint8) -> Any:
+def pack_part(voxels: Array, start: int, n: int, bits: np.uint8, value: np.uint8) -> Any:
+    """A last word, of n bytes from ``start`` on."""
     if start + WORD <= len(voxels):
         return matches(voxels, start, bits, value) & (ALL >> np.uint64(WORD - n))
     word = np.uint64(0)
