@@ -15,13 +15,12 @@ import numpy as np
 from ckpt_uq.kernels.bins import BinSums
 from ckpt_uq.kernels.bits import float_bits
 from ckpt_uq.kernels.blocks import map_blocks
-from ckpt_uq.kernels.books import NO_LIMIT, add_confidences, new_books, settle, sure_limits
+from ckpt_uq.kernels.books import add_likeliest, new_books, settle
 from ckpt_uq.kernels.confusion import count_classes, new_lanes
 from ckpt_uq.kernels.contour import bit_contours, label_contours
 from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes, with_class
 from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit, unrolled
 from ckpt_uq.kernels.labels import as_bytes, count_chosen, label_range, outside_none, plain_integers
-from ckpt_uq.kernels.packing import WORD, pack_alike
 from ckpt_uq.kernels.planes import CHUNK, STRETCH, Piece, pieces
 from ckpt_uq.kernels.ranges import LEAST, MOST, is_plain
 from ckpt_uq.kernels.top import top
@@ -262,9 +261,7 @@ def _analyze(
     best, likelier = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_best, some_winner = np.empty(step, np.float32), np.empty(step, np.uint8)
     some_labels, classes = np.empty(step, labels.dtype), np.empty(step, np.uint8)
-    right = np.empty(step // WORD, np.uint64)
-    lanes, books = np.zeros(CHUNK), new_books(1, len(edges) - 1)
-    _, last = sure_limits(edges)
+    lanes, books = np.zeros(CHUNK), new_books(edges, counts, hits, sums)
     n_steps = (size + step - 1) // step  # in a slice
     for index in range(len(entropy_bits) * n_steps):
         a = index // n_steps * size + index % n_steps * step
@@ -295,10 +292,9 @@ def _analyze(
         if low_label < 0 or high_label >= len(p):
             return False
         as_bytes(truth, classes)
-        pack_alike(classes[: len(said)], said, right)
-        add_confidences(q, right, NO_LIMIT, last, 0, books)
+        add_likeliest(q, said, classes, books)
         count_classes(said, classes[: len(said)], confusion)
-    settle(books, counts, hits, sums)
+    settle(books)
     return True
 
 

@@ -1,7 +1,7 @@
 """Sort confidences into bins: how often, how confident, how often right.
 
-Single precision goes through vector loops, a stretch at a time; see :mod:`ckpt_uq.kernels.books`. What is not
-plainly a distribution, and double precision, goes through the plain loop.
+Single precision goes through vector loops; see :mod:`ckpt_uq.kernels.sorting`. What is not plainly a
+distribution, and double precision, goes through the plain loop.
 """
 
 from __future__ import annotations
@@ -12,27 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ckpt_uq.kernels.blocks import as_rows, map_blocks, row_voxels
-from ckpt_uq.kernels.books import (
-    NO_LIMIT,
-    add_confidences,
-    new_books,
-    settle,
-    sure_limits,
-)
-from ckpt_uq.kernels.jit import MOST_UNROLLED, jit
-from ckpt_uq.kernels.labels import (
-    NO_LABELS,
-    as_bytes,
-    choose,
-    count_chosen,
-    label_range,
-    outside_none,
-    plain_integers,
-)
-from ckpt_uq.kernels.packing import WORD, pack, pack_alike
-from ckpt_uq.kernels.planes import CHUNK, STRETCH, pieces
-from ckpt_uq.kernels.ranges import LEAST, MOST, as_range, is_plain, range_of
-from ckpt_uq.kernels.top import MOST_CLASSES, top
+from ckpt_uq.kernels.jit import jit
+from ckpt_uq.kernels.labels import NO_LABELS, outside_none, plain_integers
+from ckpt_uq.kernels.planes import pieces
+from ckpt_uq.kernels.sorting import sort_stretches
+from ckpt_uq.kernels.top import MOST_CLASSES
 from ckpt_uq.probabilities import ProbRange
 
 Array = np.ndarray[Any, Any]
@@ -65,11 +49,13 @@ class BinSums(NamedTuple):
 
 
 class Sorted(NamedTuple):
-    """Bins, and the ranges of probabilities and of labels that went into them."""
+    """Bins, and what went into them."""
 
     bins: BinSums
     probs: ProbRange
+    """The range of probabilities, and of their sums, that are not plainly what they should be."""
     labels: tuple[int, int]
+    """The range of labels."""
 
 
 def sort_into_bins(
@@ -142,14 +128,11 @@ def _together(setting: _Setting, parts: Iterable[Sorted]) -> Sorted:
 
 def _sort_fast(setting: _Setting, planes: Array, start: int, labels: Array, mask: Array) -> Sorted:
     bins, ignored = setting.empty(), setting.ignore_label
-    some_ignored = ignored is not None
-    *seen, plain, low, high = _sort_stretches(
-        planes, start, labels, mask, some_ignored, ignored or 0, setting.edges, setting.top_label, *bins
-    )
+    chosen = labels, mask, ignored is not None, ignored or 0
+    plain, low, high = sort_stretches(planes, start, *chosen, setting.edges, setting.top_label, *bins)
     if not plain:
         return _sort_plainly(setting, planes, start, labels, mask)
-    found = ProbRange(*seen) if low <= high else ProbRange()
-    return Sorted(bins, found, (low, high))
+    return Sorted(bins, ProbRange(), (low, high))
 
 
 def _sort_plainly(setting: _Setting, planes: Array, start: int, labels: Array, mask: Array) -> Sorted:
@@ -160,63 +143,6 @@ def _sort_plainly(setting: _Setting, planes: Array, start: int, labels: Array, m
     bins = setting.empty()
     seen = _sort(p, labels.astype(np.int64), inside, setting.edges, setting.top_label, *bins)
     return Sorted(bins, ProbRange(*seen[:5]), (int(seen[5]), int(seen[6])))
-
-
-@jit
-def _sort_stretches(
-    p: Array,
-    start: int,
-    labels: Array,
-    mask: Array,
-    some_ignored: bool,
-    ignored: int,
-    edges: Array,
-    top_label: bool,
-    counts: Array,
-    hits: Array,
-    sums: Array,
-) -> Any:
-    step = STRETCH if len(p) <= MOST_UNROLLED else CHUNK
-    best, total = np.empty(step, np.float32), np.empty(step, np.float32)
-    winner, classes = np.empty(step, np.uint8), np.empty(step, np.uint8)
-    right = np.empty(step // WORD, np.uint64)
-    chosen_p, chosen_labels = np.empty((len(p), step), np.float32), np.empty(step, labels.dtype)
-    books = new_books(len(counts), len(edges) - 1)
-    first, last = sure_limits(edges)
-    low, high, low_sum, high_sum = MOST, LEAST, MOST, LEAST
-    low_label, high_label = NO_LABELS
-    for a in range(0, len(labels), step):
-        b = min(a + step, len(labels))
-        here = mask[a:b] if len(mask) else mask
-        n = count_chosen(labels[a:b], here, some_ignored, ignored)
-        if n == 0:
-            continue
-        if n == b - a:
-            q, at, truth = p, start + a, labels[a:b]
-        else:
-            choose(p, start + a, labels[a:b], here, some_ignored, ignored, chosen_p, chosen_labels)
-            q, at, truth = chosen_p, 0, chosen_labels[:n]
-        low_truth, high_truth = label_range(truth)
-        low_label, high_label = min(low_label, low_truth), max(high_label, high_truth)
-        known = low_label >= 0 and high_label < len(p)
-        if known:
-            as_bytes(truth, classes)
-        if top_label:
-            ranges = top(q, at, best[:n], winner[:n], total[:n])
-            if known and is_plain(*ranges):
-                pack_alike(classes[:n], winner, right)
-                add_confidences(best[:n], right, NO_LIMIT, last, 0, books)
-        else:
-            for k in range(len(p) if known else 0):
-                pack(classes[:n], np.uint8(255), np.uint8(k), right)
-                add_confidences(q[k, at : at + n], right, first, last, k, books)
-            ranges = range_of(q, at, total[:n])  # last: computing fills the time in which memory is read
-        low, high = min(low, ranges[0]), max(high, ranges[1])
-        low_sum, high_sum = min(low_sum, ranges[2]), max(high_sum, ranges[3])
-        if not is_plain(low, high, low_sum, high_sum):
-            break  # what was entered does not count; the plain loop will say what is wrong
-    settle(books, counts, hits, sums)
-    return (*as_range(low, high, low_sum, high_sum), low_label, high_label)
 
 
 @jit

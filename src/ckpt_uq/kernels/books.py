@@ -1,10 +1,10 @@
 """Enter confidences into bins.
 
 Most voxels of a segmentation are nearly certain: they fall into the last bin (class by class: into the first
-or the last). Which of 64 in a row do is told by the bits of a word. Where all do, they are counted and summed
-by vector operations, without asking for the bin of each. Their confidences are summed as integers, in units
-of 2**-24, of which those above 1/2 are whole multiples, or of 2**-52, so that the order of summing does not
-show. The others are entered one by one.
+or the last). 64 in a row are looked at together. Where all are nearly certain, they are counted and summed by
+vector operations, without asking for the bin of each; the others are entered one by one. Confidences are
+summed as integers, so that the order of summing does not show: in units of 2**-24, of which those above 1/2
+are whole multiples, of 2**-52, or of what is fine enough for the number of bins.
 """
 
 from __future__ import annotations
@@ -13,70 +13,103 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ckpt_uq.kernels.bits import above, count_ones, double_bits, float_bits, trailing_zeros
-from ckpt_uq.kernels.jit import jit
-from ckpt_uq.kernels.packing import ALL, WORD
+from ckpt_uq.kernels.bits import count_ones, double_bits, float_bits, trailing_zeros
+from ckpt_uq.kernels.jit import inline, jit
+from ckpt_uq.kernels.memory import start_of
+from ckpt_uq.kernels.vectors import (
+    ALL,
+    WORD,
+    as_truths,
+    as_word,
+    bits_of,
+    doubles,
+    load,
+    places,
+    round_up,
+    store,
+    total,
+    where,
+)
 
 Array = np.ndarray[Any, Any]
 
-NO_LIMIT = np.int32(-1)
-"""In place of the bits up to which a confidence is nearly 0: that of a likeliest class never is."""
+MOST_WORDS = 511
+"""For which books have room: of 64 voxels each lane of a tally takes up to 8, and 4095 in all."""
 
-_NONE = np.uint64(0)
 _LANES = 8  # of a tally: additions to one bin in a row need not wait for each other
-_HIT = np.int64(1 << 32)
+_N_SURE = 6
+_COUNT_BITS = np.uint64(52)  # of a tally's integer, above those of its confidence
+_ONE_ENTRY = np.int64(1 << 52)
+_CONFIDENCE = np.uint64(_ONE_ENTRY - 1)
+_SURE, _UNSURE = np.float32(7 / 8), np.float32(1 / 8)  # sums of what is surer fit into an integer
 _ONE = np.float32(1).view(np.int32)
-_DOUBLE_ONE = np.float64(1).view(np.uint64)
-_SURE, _UNSURE = np.float32(7 / 8), np.float32(1 / 8)  # of a stretch, what is nearly 0 fits into an integer
 _SHORT_UNITS = 2.0**-24
 _SMALL_UNITS = 2.0**-52
+_DOUBLE_ONE = np.float64(1).view(np.int64)
+_WHOLE = np.float64(2.0**52)  # plus a whole number below: that number is in its lowest bits
+_WHOLE_BITS = np.float64(2.0**52).view(np.int64)
 
 
 class Books(NamedTuple):
-    """What was entered into some rows of bins."""
+    """Some rows of bins, and what was entered but is not in them yet."""
 
+    counts: Array
+    hits: Array
+    sums: Array
     tally: Array
-    """For each row, bin and lane a count and, in the upper half of the same integer, the hits."""
-    mass: Array
-    """The confidence that belongs to it."""
+    """For each row: in every lane misses, then hits in every bin. A count and, in lower bits, confidence."""
     sure: Array
-    """For each row, of what is nearly 1: how many, hits, what they fall short of 1; of what is nearly 0: how
-    many, hits."""
-    small: Array
-    """For each row the confidence of what is nearly 0."""
+    """For each row, of what is nearly 0: how many, hits, confidence; of what is nearly 1: how many, hits, how
+    far from 1."""
+    n_words: Array
+    """How many words were entered (1,)."""
+    scratch: Array
+    """Where in the tally each confidence of a word belongs, and what is added there (128,)."""
+    first: np.int32
+    """Bits up to which a float32 is nearly 0, in the first bin."""
+    last: np.int32
+    """Bits above which it is nearly 1, in the last bin."""
+    unit: float
+    """Of the tally's confidence."""
+
+
+class Pen(NamedTuple):
+    """What it takes to enter confidences into books, as long as they are there."""
+
+    tally: Any
+    sure: Any
+    scratch: Any
+    n_bins: int
+    first: np.int32
+    last: np.int32
+    unit: float
+
+
+@inline
+def pen_for(books: Books) -> Pen:
+    """What enters into books."""
+    tally, sure, scratch = start_of(books.tally), start_of(books.sure), start_of(books.scratch)
+    return Pen(tally, sure, scratch, books.counts.shape[1], books.first, books.last, books.unit)
 
 
 @jit
-def new_books(n_rows: int, n_bins: int) -> Books:
-    """Books without an entry."""
-    shape = (n_rows, n_bins, _LANES)
+def new_books(edges: Array, counts: Array, hits: Array, sums: Array) -> Books:
+    """Books to fill bins, int64, int64 and float64 of shape (rows, len(edges) - 1)."""
+    n_rows, n_bins = counts.shape
+    # A float32 above 1/2**k is a multiple of 1/2**(k + 23); 4095 of the finest are less than 2**52.
+    fineness = min(max(23 + int(np.ceil(np.log2(n_bins))), 26), 40)
     return Books(
-        np.zeros(shape, np.int64), np.zeros(shape), np.zeros((n_rows, 5), np.int64), np.zeros(n_rows)
+        counts,
+        hits,
+        sums,
+        np.zeros((n_rows, _LANES * 2 * n_bins), np.uint64),
+        np.zeros((n_rows, _N_SURE), np.uint64),
+        np.zeros(1, np.int64),
+        np.empty(2 * WORD, np.int64),
+        min(_bits_up_to(edges[1]), float_bits(_UNSURE)),
+        max(_bits_up_to(edges[-2]), float_bits(_SURE)),
+        0.5**fineness,
     )
-
-
-@jit
-def settle(books: Books, counts: Array, hits: Array, sums: Array) -> None:
-    """Write the books' totals into the bins."""
-    for row in range(len(counts)):
-        for lane in range(_LANES):
-            for j in range(counts.shape[1]):
-                counts[row, j] += books.tally[row, j, lane] & 0xFFFFFFFF
-                hits[row, j] += books.tally[row, j, lane] >> 32
-                sums[row, j] += books.mass[row, j, lane]
-        sure = books.sure[row]
-        counts[row, -1] += sure[0]
-        hits[row, -1] += sure[1]
-        sums[row, -1] += sure[0] - sure[2] * _SHORT_UNITS
-        counts[row, 0] += sure[3]
-        hits[row, 0] += sure[4]
-        sums[row, 0] += books.small[row]
-
-
-@jit
-def sure_limits(edges: Array) -> tuple[np.int32, np.int32]:
-    """Bits up to which a float32 is nearly 0, in the first bin, and above which nearly 1, in the last."""
-    return min(_bits_up_to(edges[1]), float_bits(_UNSURE)), max(_bits_up_to(edges[-2]), float_bits(_SURE))
 
 
 @jit
@@ -86,93 +119,109 @@ def _bits_up_to(edge: float) -> np.int32:
 
 
 @jit
-def add_confidences(q: Array, hits: Array, first: np.int32, last: np.int32, row: int, books: Books) -> None:
-    """Enter up to a stretch of confidences; bits of ``hits`` say which were right.
+def make_room(n_words: int, books: Books) -> None:
+    """Be ready for so many words in every row, up to ``MOST_WORDS``."""
+    if books.n_words[0] + n_words > MOST_WORDS:
+        settle(books)
+    books.n_words[0] += n_words
 
-    Those of which the bits are up to ``first`` are nearly 0, those above ``last`` nearly 1 (or above it, by
-    rounding). If ``first`` is negative, all must be above 0; else there may be anything among them that is no
-    confidence, and it falls anywhere.
+
+@jit
+def settle(books: Books) -> None:
+    """Let the bins have everything."""
+    counts, hits, sums, n_bins = books.counts, books.hits, books.sums, books.counts.shape[1]
+    n, units = np.zeros(2 * n_bins, np.uint64), np.zeros(2 * n_bins, np.uint64)
+    for row in range(len(counts)):
+        n[:], units[:] = 0, 0
+        for lane in range(_LANES):
+            _split(books.tally[row], lane * len(n), n, units)
+        for j in range(n_bins):
+            counts[row, j] += np.int64(n[j] + n[n_bins + j])
+            hits[row, j] += np.int64(n[n_bins + j])
+            sums[row, j] += np.float64(units[j] + units[n_bins + j]) * books.unit
+        sure = books.sure[row]
+        counts[row, 0] += np.int64(sure[0])
+        hits[row, 0] += np.int64(sure[1])
+        sums[row, 0] += np.float64(sure[2]) * _SMALL_UNITS
+        counts[row, -1] += np.int64(sure[3])
+        hits[row, -1] += np.int64(sure[4])
+        sums[row, -1] += np.float64(sure[3]) - np.float64(sure[5]) * _SHORT_UNITS
+    books.tally[:], books.sure[:], books.n_words[:] = 0, 0, 0
+
+
+@jit
+def _split(tally: Array, first: int, n: Array, units: Array) -> None:
+    """Add what a lane of a tally has to counts and confidence."""
+    for i in range(np.uint64(len(n))):
+        n[i] += tally[np.uint64(first) + i] >> _COUNT_BITS
+        units[i] += tally[np.uint64(first) + i] & _CONFIDENCE
+
+
+@inline
+def enter(confidences: Any, hits: Any, there: Any, row: Any, pen: Pen) -> None:
+    """Enter the confidences of a word that are ``there``, of which ``hits`` were right; the others are 0.
+
+    There must be room. There may be anything among them that is no confidence; it falls anywhere.
     """
-    tally, mass, n_bins = books.tally[row].reshape(-1), books.mass[row].reshape(-1), books.tally.shape[1]
-    n_low, low_hits, small, n_high, high_hits, short = _NONE, _NONE, _NONE, _NONE, _NONE, _NONE
-    rest = np.zeros(WORD, np.float32)
-    for index in range((len(q) + WORD - 1) // WORD):
-        group, at, there = q, index * WORD, ALL
-        if at + WORD > len(q):
-            there = ALL >> np.uint64(at + WORD - len(q))
-            rest[: len(q) - at] = q[at:]
-            group, at = rest, 0
-        right = hits[index] & there
-        low = there & ~above(group, at, first) if first >= 0 else _NONE
-        if low == ALL:
-            n_low, low_hits = n_low + np.uint64(WORD), low_hits + count_ones(right)
-            small += _sum_small(group, at)
-            continue
-        high = above(group, at, last)
-        n_high, high_hits = n_high + count_ones(high), high_hits + count_ones(high & right)
-        if high == ALL:
-            short += _sum_short(group, at)
-            continue
-        n_low, low_hits = n_low + count_ones(low), low_hits + count_ones(low & right)
-        small += _sum_small_up_to(group, at, first)
-        short += _sum_short_above(group, at, last)
-        others = there & ~(low | high)
-        _enter(group, at, others & right, np.int64(1) + _HIT, n_bins, tally, mass)
-        _enter(group, at, others & ~right, np.int64(1), n_bins, tally, mass)
-    sure = books.sure[row]
-    sure[0], sure[1], sure[2] = sure[0] + n_high, sure[1] + high_hits, sure[2] + short
-    sure[3], sure[4] = sure[3] + n_low, sure[4] + low_hits
-    books.small[row] += small * _SMALL_UNITS
+    sure, at, bits = pen.sure, row * np.uint64(_N_SURE), bits_of(confidences)
+    is_low, is_high = bits <= pen.first, bits > pen.last
+    low, high = as_word(is_low) & there, as_word(is_high) & there
+    sure[at] += count_ones(low)
+    sure[at + np.uint64(1)] += count_ones(low & hits)
+    if low == ALL:
+        sure[at + np.uint64(2)] += np.uint64(total(_as_small(confidences)))
+        return
+    sure[at + np.uint64(3)] += count_ones(high)
+    sure[at + np.uint64(4)] += count_ones(high & hits)
+    if high == ALL:
+        sure[at + np.uint64(5)] += np.uint64(total(_short_of_one(bits)))
+        return
+    sure[at + np.uint64(2)] += np.uint64(total(where(is_low, _as_small(confidences), np.int64(0))))
+    sure[at + np.uint64(5)] += np.uint64(total(where(is_high, _short_of_one(bits), np.int32(0))))
+    _enter_one_by_one(confidences, hits, there & ~(low | high), row, pen)
 
 
-@jit
-def _sum_small(q: Array, at: int) -> Any:
-    """Sum what a group has, nearly 0, as integers."""
-    first, small = np.uint64(at), np.uint64(0)
-    for i in range(np.uint64(WORD)):
-        small += np.uint64(double_bits(np.float64(q[first + i]) + 1.0))
-    return small - np.uint64(WORD) * _DOUBLE_ONE
+@inline
+def _as_small(confidences: Any) -> Any:
+    """Confidences that are nearly 0, as integers."""
+    return bits_of(doubles(confidences) + 1.0) - _DOUBLE_ONE
 
 
-@jit
-def _sum_small_up_to(q: Array, at: int, limit: np.int32) -> Any:
-    first, small = np.uint64(at), np.uint64(0)
-    for i in range(np.uint64(WORD)):
-        whole = np.uint64(double_bits(np.float64(q[first + i]) + 1.0)) - _DOUBLE_ONE
-        small += whole if float_bits(q[first + i]) <= limit else np.uint64(0)
-    return small
+@inline
+def _short_of_one(bits: Any) -> Any:
+    """What confidences that are nearly 1 lack, as integers."""
+    lacking = _ONE - bits
+    return where(lacking > np.int32(0), lacking, np.int32(0))
 
 
-@jit
-def _sum_short(q: Array, at: int) -> Any:
-    """Sum what a group, nearly 1, falls short of 1, as integers."""
-    first, short = np.uint64(at), np.int32(0)
-    for i in range(np.uint64(WORD)):
-        short = np.int32(short + max(np.int32(_ONE - float_bits(q[first + i])), np.int32(0)))
-    return np.uint64(short)
-
-
-@jit
-def _sum_short_above(q: Array, at: int, limit: np.int32) -> Any:
-    first, short = np.uint64(at), np.int32(0)
-    for i in range(np.uint64(WORD)):
-        bits = float_bits(q[first + i])
-        lacking = max(np.int32(_ONE - bits), np.int32(0))
-        short = np.int32(short + (lacking if bits > limit else np.int32(0)))
-    return np.uint64(short)
-
-
-@jit
-def _enter(
-    q: Array, at: int, which: np.uint64, entry: np.int64, n_bins: int, tally: Array, mass: Array
-) -> None:
-    """Enter the confidences whose bits are set, neither nearly 0 nor nearly 1, one by one."""
+@inline
+def _enter_one_by_one(confidences: Any, hits: Any, which: Any, row: Any, pen: Pen) -> None:
+    """Enter those whose bits are set, neither nearly 0 nor nearly 1."""
+    tally, scratch, n_bins, precise = pen.tally, pen.scratch, pen.n_bins, doubles(confidences)
+    lanes = (places() & np.int64(_LANES - 1)) * np.int64(2 * n_bins)
+    # Exact, and so the same as to compare with every edge: 24 bits times a whole number fit.
+    bins = bits_of(round_up(precise * np.float64(n_bins)) + _WHOLE) - (_WHOLE_BITS + 1)
+    store(scratch, 0, bins + where(as_truths(hits), lanes + n_bins, lanes))
+    wide = _WHOLE * pen.unit
+    store(scratch, WORD, bits_of(precise + wide) + (_ONE_ENTRY - double_bits(wide)))
+    first = np.int64(row) * _LANES * 2 * n_bins
     while which:
         i = trailing_zeros(which)
         which &= which - np.uint64(1)
-        confidence = np.float64(q[np.uint64(at) + i])
-        # Exact, and so the same as to compare with every edge: 24 bits times a whole number fit.
-        j = np.int64(np.ceil(confidence * np.float64(n_bins))) - np.int64(1)
-        lane = np.uint64(j) * np.uint64(_LANES) + (i & np.uint64(_LANES - 1))
-        tally[lane] += entry
-        mass[lane] += confidence
+        tally[first + scratch[i]] += np.uint64(scratch[i + np.uint64(WORD)])
+
+
+@jit
+def add_likeliest(best: Array, said: Array, truth: Array, books: Books) -> None:
+    """Enter up to a stretch of confidences of likeliest classes, bytes, right where they are the truth."""
+    n_whole, n_rest, pen = len(best) // WORD, len(best) % WORD, pen_for(books)
+    make_room(n_whole + 1, books)
+    for at in range(0, n_whole * WORD, WORD):
+        enter(load(best, at), as_word(load(said, at) == load(truth, at)), ALL, np.uint64(0), pen)
+    if n_rest:
+        rest, hits = np.zeros(WORD, np.float32), np.uint64(0)
+        for i in range(n_rest):
+            at = n_whole * WORD + i
+            rest[i] = best[at]
+            hits |= np.uint64(said[at] == truth[at]) << np.uint64(i)
+        enter(load(rest, 0), hits, ALL >> np.uint64(WORD - n_rest), np.uint64(0), pen)

@@ -16,7 +16,7 @@ import numpy as np
 from ckpt_uq.kernels.bits import count_ones
 from ckpt_uq.kernels.blocks import BLOCK_VOXELS, map_blocks, thread_count
 from ckpt_uq.kernels.jit import jit
-from ckpt_uq.kernels.packing import ALL, WORD, pack_part, pack_whole
+from ckpt_uq.kernels.vectors import ALL, WORD, as_word, load
 
 Array = np.ndarray[Any, Any]
 
@@ -230,11 +230,30 @@ def _pack(voxels: Array, width: int, masks: Array, packed: Array, at: int, row: 
     for y in range(len(voxels) // width):  # of few words, so that to slice them once more would cost as much
         start, word = y * width, at + y * row
         for m in range(len(packed)):
-            pack_whole(voxels, start, masks[0, m], masks[1, m], packed[m, word : word + n_whole])
+            _pack_whole(voxels, start, masks[0, m], masks[1, m], packed[m, word : word + n_whole])
         if rest:
             start, word = start + n_whole * WORD, word + n_whole
             for m in range(len(packed)):
-                packed[m, word] = pack_part(voxels, start, rest, masks[0, m], masks[1, m])
+                packed[m, word] = _pack_part(voxels, start, rest, masks[0, m], masks[1, m])
+
+
+@jit
+def _pack_whole(voxels: Array, start: int, bits: np.uint8, value: np.uint8, words: Array) -> None:
+    """Set the bits of the bytes, from ``start`` on, that are ``value`` in the ``bits``; whole words."""
+    for i in range(np.uint64(len(words))):
+        at = np.int64(np.uint64(start) + i * np.uint64(WORD))
+        words[i] = as_word((load(voxels, at) & bits) == value)
+
+
+@jit
+def _pack_part(voxels: Array, start: int, n: int, bits: np.uint8, value: np.uint8) -> Any:
+    """A last word, of n bytes from ``start`` on."""
+    if start + WORD <= len(voxels):
+        return as_word((load(voxels, start) & bits) == value) & (ALL >> np.uint64(WORD - n))
+    word = np.uint64(0)
+    for i in range(n):
+        word |= np.uint64((voxels[start + i] & bits) == value) << np.uint64(i)
+    return word
 
 
 @jit

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.extending import intrinsic
 
 MOST_UNROLLED = 8
 """Classes of a loop that is made for their number; with more there are not registers enough."""
@@ -62,6 +63,15 @@ def unrolled(make: Callable[[int], Loop]) -> Callable[[int], Loop]:
 def inline(step: Loop) -> Loop:
     """Compile a step as part of every loop that takes it, without the cost of a call."""
     return cast(Loop, numba.njit(forceinline=True, **_OPTIONS)(step))
+
+
+def instruction(declare: Callable[..., Any]) -> Callable[..., Any]:
+    """Give loops a function that Python has no words for.
+
+    ``declare`` takes a context and the types of the arguments; it returns the function's type, and what
+    generates its code.
+    """
+    return cast(Callable[..., Any], intrinsic(declare))
 
 
 _OPTIONS: dict[str, Any] = {
