@@ -16,7 +16,7 @@ from ckpt_uq.kernels.bins import BinSums
 from ckpt_uq.kernels.bits import float_bits
 from ckpt_uq.kernels.blocks import map_blocks
 from ckpt_uq.kernels.books import add_likeliest, new_books, settle
-from ckpt_uq.kernels.confusion import count_classes, new_lanes
+from ckpt_uq.kernels.confusion import count_classes
 from ckpt_uq.kernels.contour import bit_contours, label_contours
 from ckpt_uq.kernels.entropy import finish, in_bits, sum_over_classes, with_class
 from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit, unrolled
@@ -122,7 +122,7 @@ def _blocks(
 
     def look(first: int, last: int) -> _Block | None:
         bits, bins = np.empty(last - first), BinSums.empty(1, len(question.edges) - 1)
-        lanes = new_lanes(n_classes)
+        confusion = np.zeros((n_classes, n_classes), np.int64)
         parts = [Piece(whole, first * size, last * size, first, last)] if whole is not None else None
         for piece in parts or pieces(probs, first, last):
             here = slice(piece.first, piece.last)
@@ -147,13 +147,13 @@ def _blocks(
                 masks[1:, there],
                 bits[piece.first - first : piece.last - first],
                 *bins,
-                lanes,
+                confusion,
             )
             if not plain:
                 return None
             for target in targets:
                 target.put_back()
-        return _Block(bits, bins, lanes.sum(2))
+        return _Block(bits, bins, confusion)
 
     return map_blocks(lambda a, b: look(start + a, start + b), stop - start, size)
 

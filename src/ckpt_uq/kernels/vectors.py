@@ -45,6 +45,7 @@ class _Model(models.PrimitiveModel):
 _REGISTERS = {
     types.boolean: ir.IntType(1),
     types.uint8: ir.IntType(8),
+    types.int16: ir.IntType(16),
     types.int32: ir.IntType(32),
     types.int64: ir.IntType(64),
     types.uint64: ir.IntType(64),
