@@ -10,6 +10,9 @@ from ckpt_uq import arrays, maps
 from ckpt_uq.analysis import analyze
 from ckpt_uq.calibration.bins import CalibrationBins
 from ckpt_uq.calibration.sketch import CalibrationSketch
+from ckpt_uq.evaluation.nll import nll
+from ckpt_uq.prediction import Prediction
+from ckpt_uq.scores.contour_entropy import contour_terms
 
 
 def _sums(probs, labels):
@@ -32,6 +35,8 @@ WAYS = {
     "confidence": lambda probs, labels: [maps.max_softmax(probs)],
     "likeliest_class": lambda probs, labels: [maps.likeliest_class(probs)],
     "analysis": _sums,
+    "contours": lambda probs, labels: contour_terms(Prediction.from_probs(probs), 2).contour_voxels,
+    "nll": lambda probs, labels: [nll(probs, labels)],
     "bins": _counted(CalibrationBins),
     "bins_of_classes": _counted(lambda: CalibrationBins(kind="class_wise")),
     "sketch": _counted(CalibrationSketch),

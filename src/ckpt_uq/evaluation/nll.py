@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ckpt_uq.arrays import on_host
+from ckpt_uq.arrays import borrow_bits, is_tensor, on_host
+from ckpt_uq.kernels.planes import decoded
 from ckpt_uq.probabilities import (
     ProbRange,
     require_classes,
@@ -68,7 +69,8 @@ def nll_terms(probs: Any, labels: Any, *, mask: Any = None) -> NLL:
     >>> nll_terms(np.array([[0.5, 1.0], [0.5, 0.0]]), np.array([0, 0]), mask=np.array([False, True]))
     NLL(nats=0.0, n_voxels=1)
     """
-    p, truth = on_host(probs, "probs"), on_host(labels, "labels")
+    lent, truth = borrow_bits(probs, "probs").data, on_host(labels, "labels")
+    p = on_host(lent, "probs") if is_tensor(lent) else lent
     require_float(probs)
     require_labels(truth, p.shape[1:])
     inside = np.ones(truth.shape, np.bool_) if mask is None else on_host(mask, "mask")
@@ -77,7 +79,8 @@ def nll_terms(probs: Any, labels: Any, *, mask: Any = None) -> NLL:
         require_classes(int(truth[inside].min()), int(truth[inside].max()), len(p))
     nats, n_voxels = 0.0, 0
     for k, plane in enumerate(p):
-        likelihood = plane[inside & (truth == k)].astype(np.float64)
+        values = plane[inside & (truth == k)]
+        likelihood = (decoded(values) if values.dtype == np.uint16 else values).astype(np.float64)
         if len(likelihood):
             seen = ProbRange(likelihood.min(), likelihood.max(), 1.0, 1.0, np.isnan(likelihood).sum())
             require_unit_interval(seen)

@@ -7,6 +7,7 @@ counted when the batch is done. Single precision; what is not plainly a distribu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -94,11 +95,12 @@ def analyze_slices(
     for block in blocks:
         bins.absorb(block.bins)
     confusion = sum((block.confusion for block in blocks), np.zeros((n_classes, n_classes), np.int64))
-    return Answer(np.concatenate([block.entropy_bits for block in blocks]), contours, bins, confusion)
+    bits = np.concatenate([block.entropy_bits for block in blocks])
+    return Answer(bits if depth > 1 else bits.sum(keepdims=True), contours, bins, confusion)
 
 
 class _Block(NamedTuple):
-    """Some slices."""
+    """Some slices, or a part of one."""
 
     entropy_bits: Array
     bins: BinSums
@@ -113,28 +115,39 @@ def _blocks(
     maps: tuple[Array | None, Array | None],
     masks: Array,
 ) -> list[_Block | None]:
-    """Look at the slices from ``start`` to ``stop``, some at a time; None where they are not plain."""
-    n_classes, _, height, width = probs.shape
-    size = height * width
+    """Look at the slices from ``start`` to ``stop``, some at a time; None where they are not plain.
+
+    A slice that is alone is cut into rows, so that all threads look at it.
+    """
+    alone = probs.shape[1] == 1
+    if alone:
+        labels, mask, entropy, winner = (
+            None if grid is None else _rows(grid) for grid in (question.labels, question.mask, *maps)
+        )
+        probs, question, maps = _rows(probs), question._replace(labels=labels, mask=mask), (entropy, winner)
+        start, stop = 0, probs.shape[1]
+    n_classes, size = len(probs), math.prod(probs.shape[2:])
     upper = np.float32(max_entropy_bits(n_classes, "float32"))
     whole = probs.reshape(n_classes, -1) if probs.dtype == np.float32 and probs.flags.c_contiguous else None
     masks = masks.reshape(len(masks), -1)
 
     def look(first: int, last: int) -> _Block | None:
-        bits, bins = np.empty(last - first), BinSums.empty(1, len(question.edges) - 1)
+        bits, bins = [], BinSums.empty(1, len(question.edges) - 1)
         confusion = np.zeros((n_classes, n_classes), np.int64)
         parts = [Piece(whole, first * size, last * size, first, last)] if whole is not None else None
         for piece in parts or pieces(probs, first, last):
             here = slice(piece.first, piece.last)
             there = slice((piece.first - start) * size, (piece.last - start) * size)
+            n_rows = piece.last - piece.first
             targets = [
                 _Target(grid, here, dtype, size)
                 for grid, dtype in zip(maps, (np.float32, np.uint8), strict=True)
             ]
+            bits.append(np.empty(1 if alone else n_rows))
             plain = _analyze(  # type: ignore[call-arg]
                 piece.planes,
                 piece.start,
-                size,
+                n_rows * size if alone else size,
                 _NO_LABELS if question.labels is None else plain_integers(question.labels[here]),
                 outside_none(question.mask, piece.first, piece.last),
                 question.ignore_label is not None,
@@ -145,7 +158,7 @@ def _blocks(
                 *(target.flat for target in targets),
                 masks[0, there],
                 masks[1:, there],
-                bits[piece.first - first : piece.last - first],
+                bits[-1],
                 *bins,
                 confusion,
             )
@@ -153,9 +166,15 @@ def _blocks(
                 return None
             for target in targets:
                 target.put_back()
-        return _Block(bits, bins, confusion)
+        of_slices = np.concatenate(bits)
+        return _Block(of_slices.sum(keepdims=True) if alone else of_slices, bins, confusion)
 
     return map_blocks(lambda a, b: look(start + a, start + b), stop - start, size)
+
+
+def _rows(slices: Array) -> Array:
+    """View what has one slice, (..., 1, Y, X), as rows of voxels, or as voxels where it has one row."""
+    return slices[..., 0, :, :] if slices.shape[-2] > 1 else slices[..., 0, 0, :, None]
 
 
 class _Target:

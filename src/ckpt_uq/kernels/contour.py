@@ -22,6 +22,7 @@ Array = np.ndarray[Any, Any]
 
 _MASKS_VOXELS = 1 << 21  # of a slice, in all masks that are packed at once
 _BLOCKS = 2  # of slices, a thread
+_HALF, _INFINITE = 0x3F00, 0x7F80  # the bits of bfloat16; above are NaN and what is negative
 _BAND = 256  # words of rows that are done together
 
 
@@ -44,7 +45,10 @@ def contour_sizes(mask: Array, element: Array) -> Array:
 
 
 def threshold_contours(plane: Array, element: Array) -> Array:
-    """Count as :func:`contour_sizes` for the mask ``plane > 1/2``, made a few slices at a time."""
+    """Count as :func:`contour_sizes` for the mask ``plane > 1/2``, made a few slices at a time.
+
+    A dtype of uint16 means the bits of bfloat16.
+    """
     return _sizes(plane, element, _bit_masks(1), _above_one_half).reshape(-1)
 
 
@@ -108,7 +112,8 @@ def _sizes(
 
 
 def _above_one_half(plane: Array) -> Array:
-    return np.ascontiguousarray(plane > 0.5).view(np.uint8)
+    above = (plane > _HALF) & (plane <= _INFINITE) if plane.dtype == np.uint16 else plane > 0.5
+    return np.ascontiguousarray(above).view(np.uint8)
 
 
 class _Layout(NamedTuple):

@@ -61,15 +61,20 @@ def is_read_in_place(rows: Array, dtype: Any = np.float32) -> bool:
 
 def _converted(rows: Array, dtype: Any) -> Array:
     if rows.dtype == np.uint16:
-        words = np.ascontiguousarray(rows).astype(np.uint32)
-        words <<= 16  # bfloat16 is the upper half of float32
-        return words.view(np.float32).reshape(len(rows), -1)
+        return decoded(rows).reshape(len(rows), -1)
     if rows.dtype != np.float16 or dtype != np.float32 or not rows.dtype.isnative:
         return np.ascontiguousarray(rows, dtype).reshape(len(rows), -1)
     halves = np.ascontiguousarray(rows).view(np.uint16).reshape(-1)
-    decoded = np.empty(len(halves), np.float32)
-    _decode(halves, decoded)
-    return decoded.reshape(len(rows), -1)
+    values = np.empty(len(halves), np.float32)
+    _decode(halves, values)
+    return values.reshape(len(rows), -1)
+
+
+def decoded(bits: Array) -> Array:
+    """The numbers, in single precision, of which uint16 are the bits as bfloat16."""
+    words = np.ascontiguousarray(bits).astype(np.uint32)
+    words <<= 16  # bfloat16 is the upper half of float32
+    return words.view(np.float32)
 
 
 @jit

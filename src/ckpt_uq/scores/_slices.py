@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ckpt_uq.arrays import borrow, is_tensor
+from ckpt_uq.arrays import Borrowed, borrow, is_tensor
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.grid import as_slice_axis
 
 
-def slices_first(array: Any, axis: int) -> Any:
+def slices_first(array: Any, axis: int, lend: Callable[[Any, str], Borrowed] = borrow) -> Any:
     """View a 2D or 3D map as slices (Z, Y, X), where it lies."""
-    grid = borrow(array, "prediction").data
+    grid = lend(array, "prediction").data
     if grid.ndim == 2:
         return grid[None]
     return grid.movedim(axis, 0) if is_tensor(grid) else np.moveaxis(grid, axis, 0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from ckpt_uq.arrays import borrow_bits
 from ckpt_uq.errors import ArgumentError
 from ckpt_uq.kernels.counting import contour_sizes, threshold_contours
 from ckpt_uq.scores._mask import MaskBy, mask_where_it_lies, require_class
@@ -150,7 +151,8 @@ def contour_terms(
     bits = prediction.predictive_entropy if entropy == "all" else prediction.class_entropy[class_index]
     step = shape[None] if ndim == 2 else np.moveaxis(shape, axis, 0)
     if mask == "threshold":
-        sizes = threshold_contours(slices_first(prediction.mean_prob[class_index], axis), step)
+        plane = slices_first(prediction.mean_prob[class_index], axis, borrow_bits)
+        sizes = threshold_contours(plane, step)
     else:
         sizes = contour_sizes(slices_first(mask_where_it_lies(prediction, class_index, mask), axis), step)
     return ContourTerms(
