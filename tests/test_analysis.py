@@ -96,6 +96,36 @@ def test_as_the_functions_that_do_one_thing_each(ndim, contour):
         assert got.settings == expected.settings
 
 
+@pytest.mark.parametrize("contour", ["threshold", "argmax"])
+@pytest.mark.parametrize("grid", [(400, 1100), (1, 700, 500), (300_000,)])
+@pytest.mark.parametrize("kind", ["whole", "gaps", "half"])
+def test_a_slice_that_is_alone_is_looked_at_in_parts(kind, grid, contour):
+    rng = np.random.default_rng(3)
+    probs = np.moveaxis(rng.dirichlet([0.1] * 10, grid), -1, 0).astype(np.float32)
+    labels, mask = rng.integers(0, 10, grid).astype(np.uint8), rng.random(grid) < 0.7
+    if kind == "gaps":
+        probs, labels, mask = probs[..., ::2], labels[..., ::2], mask[..., ::2]
+    if kind == "half":
+        probs = probs.astype(np.float16)
+    found = uq.analyze(probs, labels, mask=mask, contour=contour)
+    bins, prediction = uq.CalibrationBins(), Prediction.from_probs(probs)
+    bins.update(probs, labels, mask=mask)
+    np.testing.assert_array_equal(found.entropy, prediction.predictive_entropy)
+    np.testing.assert_array_equal(found.segmentation, prediction.segmentation)
+    np.testing.assert_allclose(found.entropy_bits, found.entropy.sum(dtype=np.float64), rtol=1e-12)
+    np.testing.assert_array_equal(found.bins.reliability().count, bins.reliability().count)
+    np.testing.assert_array_equal(np.diag(found.confusion), hits_of(found.segmentation, labels, mask))
+    masks = np.stack([found.segmentation == k if contour == "argmax" else probs[k] > 0.5 for k in range(10)])
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)[None]
+    for k in (0, 9):
+        slices = masks[k].reshape((1,) * (3 - labels.ndim) + labels.shape)
+        assert found.contour_voxels[k].tolist() == contour_sizes_scipy(slices, cross).tolist()
+
+
+def hits_of(segmentation, labels, mask):
+    return np.bincount(labels[mask & (segmentation == labels)], minlength=10)
+
+
 def test_layouts_and_kinds_do_not_show():
     rng = np.random.default_rng(1)
     probs = np.moveaxis(rng.dirichlet([0.3] * 3, (9, 20, 30)), -1, 0).astype(np.float32)
@@ -115,15 +145,16 @@ def test_layouts_and_kinds_do_not_show():
         assert found.bins.ece() == expected.bins.ece()
 
 
-def test_threads_do_not_show(monkeypatch):
+@pytest.mark.parametrize("grid", [(9, 200, 210), (400, 1100), (1, 700, 500), (5, 1, 80_000), (300_000,)])
+def test_threads_do_not_show(grid, monkeypatch):
     rng = np.random.default_rng(2)
-    probs = np.moveaxis(rng.dirichlet([0.1] * 4, (9, 200, 210)), -1, 0).astype(np.float32)
+    probs = np.moveaxis(rng.dirichlet([0.1] * 4, grid), -1, 0).astype(np.float32)
     labels = rng.integers(0, 4, probs.shape[1:]).astype(np.uint8)
     results = set()
     for count in (1, 2, 4):
         monkeypatch.setattr(blocks, "_pool", None)
         monkeypatch.setattr(blocks, "thread_count", lambda count=count: count)
-        found = uq.analyze(probs, labels, ndim=3)
+        found = uq.analyze(probs, labels, ndim=min(3, len(grid)) if len(grid) > 1 else 2)
         arrays = (
             found.entropy,
             found.segmentation,

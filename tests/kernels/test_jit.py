@@ -122,21 +122,25 @@ MORE_VECTORS = r"""
     import numpy as np
     import torch
     from ckpt_uq import moments
-    from ckpt_uq.kernels import bins, books, contour, packing, top
+    from ckpt_uq.kernels import bins, books, confusion, contour, sorting, top
     from ckpt_uq.kernels.moments import _finish, _fold_of
 
     p, labels = np.full((4, 5000), 0.25, np.float32), np.zeros((5, 10, 100), np.uint8)
     for top_label in (True, False):
         bins.sort_into_bins(p, labels.reshape(-1), None, np.arange(16) / 15, top_label=top_label)
     contour.label_contours(labels, np.ones((3, 3, 3), bool), range(4))
+    confusion.confusion(labels, labels, 4)
+    top.top(p, 0, *(np.empty(5000, kind) for kind in (np.float32, np.uint8, np.float32)))
     moments.update(moments.init(4, (5000,)), torch.zeros(4, 5000))
     moments.update(moments.init(4, (5000,), outputs="probs"), torch.full((4, 5000), 0.25))
     for loop, vectors in (
         (top._TOP_4, r"fcmp .*<\d+ x float>"),
-        (books.add_confidences, r"icmp sgt <64 x i32>"),
-        (books._sum_small, r"fpext <\d+ x float>"),
-        (books._sum_short, r"sub .*<\d+ x i32>"),
-        (packing.pack_whole, r"icmp eq <64 x i8>"),
+        (sorting._sort_each, r"icmp sgt <64 x i32>"),
+        (sorting._sort_each, r"fpext <64 x float>"),
+        (sorting._sort_likeliest, r"fcmp .*<64 x float>"),
+        (books._split, r"lshr <\d+ x i64>"),
+        (confusion.count_classes, r"icmp eq <64 x i8>"),
+        (contour._pack_whole, r"icmp eq <64 x i8>"),
         (contour._unite_straight, r"or <\d+ x i64>"),
         (contour._unite_leaning, r"shl <\d+ x i64>"),
         (contour._count_outside, r"ctpop.v\d+i64"),
