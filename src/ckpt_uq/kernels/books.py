@@ -4,7 +4,8 @@ Most voxels of a segmentation are nearly certain: they fall into the last bin (c
 or the last). 64 in a row are looked at together. Where all are nearly certain, they are counted and summed by
 vector operations, without asking for the bin of each; the others are entered one by one. Confidences are
 summed as integers, so that the order of summing does not show: in units of 2**-24, of which those above 1/2
-are whole multiples, of 2**-52, or of what is fine enough for the number of bins (2**-40 for more than 131,072).
+are whole multiples, of 2**-52, or of what is fine enough for the number of bins (for more than 131,072, of
+2**-40).
 """
 
 from __future__ import annotations

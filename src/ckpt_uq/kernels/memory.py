@@ -8,7 +8,6 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
 from ckpt_uq.kernels.jit import inline, instruction
 
@@ -56,8 +55,7 @@ def read_ahead(_: Any, pointer: Any, at: Any) -> Any:
         address = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), ir.IntType(8).as_pointer())
         flag = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [address.type, flag, flag, flag])
-        name = "llvm.prefetch.p0"
-        prefetch = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
         builder.call(prefetch, [address, flag(0), flag(3), flag(1)])  # data, to read, into all caches
         return context.get_dummy_value()
 

@@ -53,7 +53,6 @@ _REGISTERS = {
     types.float64: ir.DoubleType(),
 }
 _BITS = {types.float32: types.int32, types.float64: types.int64}
-_WIDER = {types.float32: types.float64, types.int32: types.int64}
 
 
 def _of_vectors(symbol: Any, build: Callable[..., Any], result: Any = None) -> None:
