@@ -82,7 +82,7 @@ def test_bits_doubles_and_rounding():
 
     a = numbers("float32")
     bits, up = np.zeros(64, np.int32), np.zeros(64)
-    filled, places = np.zeros(64, np.float32), np.zeros(64, np.int64)
+    filled, places = np.zeros(64, np.float32), np.zeros(64, np.int32)
     run(a, bits, up, filled, places)
     np.testing.assert_array_equal(bits, a[3:67].view(np.int32))
     np.testing.assert_array_equal(up, np.ceil(a[3:67].astype(np.float64) * 3))
@@ -113,6 +113,29 @@ def test_totals_wrap_around_like_sums(dtype):
 
     a = numbers(dtype)
     assert run(a) == a[:64].sum(dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_totals_of_floats_are_added_by_halves(dtype):
+    @jit
+    def run(a):
+        return v.total(v.load(a, 0))
+
+    a = np.random.default_rng(0).random(64).astype(dtype)
+    expected = a
+    while len(expected) > 1:
+        expected = expected[: len(expected) // 2] + expected[len(expected) // 2 :]
+    assert run(a) == expected[0]
+
+
+def test_whole_numbers_as_integers():
+    @jit
+    def run(a, out):
+        v.store(out, 0, v.integers(v.load(a, 0)))
+
+    a, out = np.random.default_rng(0).integers(-(2**31), 2**31, 64).astype(np.float64), np.zeros(64, np.int32)
+    run(a, out)
+    np.testing.assert_array_equal(out, a)
 
 
 def test_memory_behind_a_pointer():

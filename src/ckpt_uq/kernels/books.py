@@ -4,8 +4,8 @@ Most voxels of a segmentation are nearly certain: they fall into the last bin (c
 or the last). 64 in a row are looked at together. Where all are nearly certain, they are counted and summed by
 vector operations, without asking for the bin of each; the others are entered one by one. Confidences are
 summed as integers, so that the order of summing does not show: in units of 2**-24, of which those above 1/2
-are whole multiples, of 2**-52, or of what is fine enough for the number of bins (for more than 131,072, of
-2**-40).
+are whole multiples, of 2**-51, or of what is fine enough for the number of bins (for more than 32,768, of
+2**-38).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ckpt_uq.kernels.vectors import (
     as_word,
     bits_of,
     doubles,
+    integers,
     load,
     places,
     round_up,
@@ -34,21 +35,19 @@ from ckpt_uq.kernels.vectors import (
 
 Array = np.ndarray[Any, Any]
 
-MOST_WORDS = 511
-"""For which books have room: of 64 voxels each lane of a tally takes up to 8, and 4095 in all."""
+MOST_WORDS = 1023
+"""For which books have room: of 64 voxels each lane of a tally takes up to 8, and 8191 in all."""
 
 _LANES = 8  # of a tally: additions to one bin in a row need not wait for each other
 _N_SURE = 6
-_COUNT_BITS = np.uint64(52)  # of a tally's integer, above those of its confidence
-_ONE_ENTRY = np.int64(1 << 52)
+_COUNT_BITS = np.uint64(51)  # of a tally's integer, above those of its confidence
+_ONE_ENTRY = np.int64(1 << 51)
 _CONFIDENCE = np.uint64(_ONE_ENTRY - 1)
 _SURE, _UNSURE = np.float32(7 / 8), np.float32(1 / 8)  # sums of what is surer fit into an integer
 _ONE = np.float32(1).view(np.int32)
 _SHORT_UNITS = 2.0**-24
-_SMALL_UNITS = 2.0**-52
-_DOUBLE_ONE = np.float64(1).view(np.int64)
-_WHOLE = np.float64(2.0**52)  # plus a whole number below: that number is in its lowest bits
-_WHOLE_BITS = np.float64(2.0**52).view(np.int64)
+_SMALL_UNITS = 2.0**-51
+_WHOLE = 2.0**52
 
 
 class Books(NamedTuple):
@@ -64,8 +63,10 @@ class Books(NamedTuple):
     far from 1."""
     n_words: Array
     """How many words were entered (1,)."""
-    scratch: Array
-    """Where in the tally each confidence of a word belongs, and what is added there (128,)."""
+    indices: Array
+    """Where in a lane of the tally each confidence of a word belongs, int32 (64,), and"""
+    entries: Array
+    """what is added there, int64 (64,)."""
     first: np.int32
     """Bits up to which a float32 is nearly 0, in the first bin."""
     last: np.int32
@@ -79,7 +80,8 @@ class Pen(NamedTuple):
 
     tally: Any
     sure: Any
-    scratch: Any
+    indices: Any
+    entries: Any
     n_bins: int
     first: np.int32
     last: np.int32
@@ -89,16 +91,24 @@ class Pen(NamedTuple):
 @inline
 def pen_for(books: Books) -> Pen:
     """What enters into books."""
-    tally, sure, scratch = start_of(books.tally), start_of(books.sure), start_of(books.scratch)
-    return Pen(tally, sure, scratch, books.counts.shape[1], books.first, books.last, books.unit)
+    return Pen(
+        start_of(books.tally),
+        start_of(books.sure),
+        start_of(books.indices),
+        start_of(books.entries),
+        books.counts.shape[1],
+        books.first,
+        books.last,
+        books.unit,
+    )
 
 
 @jit
 def new_books(edges: Array, counts: Array, hits: Array, sums: Array) -> Books:
     """Books to fill bins, int64, int64 and float64 of shape (rows, len(edges) - 1)."""
     n_rows, n_bins = counts.shape
-    # A float32 above 1/2**k is a multiple of 1/2**(k + 23); 4095 of the finest are less than 2**52.
-    fineness = min(max(23 + int(np.ceil(np.log2(n_bins))), 26), 40)
+    # A float32 above 1/2**k is a multiple of 1/2**(k + 23); 8191 of the finest are less than 2**51.
+    fineness = min(max(23 + int(np.ceil(np.log2(n_bins))), 26), 38)
     return Books(
         counts,
         hits,
@@ -106,7 +116,8 @@ def new_books(edges: Array, counts: Array, hits: Array, sums: Array) -> Books:
         np.zeros((n_rows, _LANES * 2 * n_bins), np.uint64),
         np.zeros((n_rows, _N_SURE), np.uint64),
         np.zeros(1, np.int64),
-        np.empty(2 * WORD, np.int64),
+        np.empty(WORD, np.int32),
+        np.empty(WORD, np.int64),
         min(_bits_up_to(edges[1]), float_bits(_UNSURE)),
         max(_bits_up_to(edges[-2]), float_bits(_SURE)),
         0.5**fineness,
@@ -169,23 +180,24 @@ def enter(confidences: Any, hits: Any, there: Any, row: Any, pen: Pen) -> None:
     low, high = as_word(is_low) & there, as_word(is_high) & there
     sure[at] += count_ones(low)
     sure[at + np.uint64(1)] += count_ones(low & hits)
+    precise = doubles(confidences)
     if low == ALL:
-        sure[at + np.uint64(2)] += np.uint64(total(_as_small(confidences)))
+        sure[at + np.uint64(2)] += _as_units(total(precise))
         return
     sure[at + np.uint64(3)] += count_ones(high)
     sure[at + np.uint64(4)] += count_ones(high & hits)
     if high == ALL:
         sure[at + np.uint64(5)] += np.uint64(total(_short_of_one(bits)))
         return
-    sure[at + np.uint64(2)] += np.uint64(total(where(is_low, _as_small(confidences), np.int64(0))))
+    sure[at + np.uint64(2)] += _as_units(total(where(is_low, precise, 0.0)))
     sure[at + np.uint64(5)] += np.uint64(total(where(is_high, _short_of_one(bits), np.int32(0))))
-    _enter_one_by_one(confidences, hits, there & ~(low | high), row, pen)
+    _enter_one_by_one(precise, hits, there & ~(low | high), row, pen)
 
 
 @inline
-def _as_small(confidences: Any) -> Any:
-    """Confidences that are nearly 0, as integers."""
-    return bits_of(doubles(confidences) + 1.0) - _DOUBLE_ONE
+def _as_units(confidence: Any) -> Any:
+    """The sum of what a word has nearly 0, as an integer."""
+    return np.uint64(np.int64(confidence / _SMALL_UNITS + 0.5))
 
 
 @inline
@@ -196,20 +208,20 @@ def _short_of_one(bits: Any) -> Any:
 
 
 @inline
-def _enter_one_by_one(confidences: Any, hits: Any, which: Any, row: Any, pen: Pen) -> None:
+def _enter_one_by_one(precise: Any, hits: Any, which: Any, row: Any, pen: Pen) -> None:
     """Enter those whose bits are set, neither nearly 0 nor nearly 1."""
-    tally, scratch, n_bins, precise = pen.tally, pen.scratch, pen.n_bins, doubles(confidences)
-    lanes = (places() & np.int64(_LANES - 1)) * np.int64(2 * n_bins)
+    tally, indices, entries, n_bins = pen.tally, pen.indices, pen.entries, np.int32(pen.n_bins)
     # Exact, and so the same as to compare with every edge: 24 bits times a whole number fit.
-    bins = bits_of(round_up(precise * np.float64(n_bins)) + _WHOLE) - (_WHOLE_BITS + 1)
-    store(scratch, 0, bins + where(as_truths(hits), lanes + n_bins, lanes))
-    wide = _WHOLE * pen.unit
-    store(scratch, WORD, bits_of(precise + wide) + (_ONE_ENTRY - double_bits(wide)))
+    next_bins = integers(round_up(precise * np.float64(n_bins)))
+    lanes = (places() & np.int32(_LANES - 1)) * np.int32(2 * n_bins) - np.int32(1)
+    store(indices, 0, next_bins + where(as_truths(hits), lanes + n_bins, lanes))
+    wide = _WHOLE * pen.unit  # plus a confidence: that is in its lowest bits, in units
+    store(entries, 0, bits_of(precise + wide) + (_ONE_ENTRY - double_bits(wide)))
     first = np.int64(row) * _LANES * 2 * n_bins
     while which:
         i = trailing_zeros(which)
         which &= which - np.uint64(1)
-        tally[first + scratch[i]] += np.uint64(scratch[i + np.uint64(WORD)])
+        tally[first + indices[i]] += np.uint64(entries[i])
 
 
 @jit

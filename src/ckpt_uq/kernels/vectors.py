@@ -173,6 +173,17 @@ def doubles(_: Any, vector: Any) -> Any:
 
 
 @instruction
+def integers(_: Any, vector: Any) -> Any:
+    """Whole numbers in double precision, as int32; what does not fit becomes anything."""
+    result = Vector(types.int32)
+
+    def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.fptosi(arguments[0], context.get_value_type(result))
+
+    return result(vector), generate
+
+
+@instruction
 def round_up(_: Any, vector: Any) -> Any:
     """The next whole numbers."""
 
@@ -184,13 +195,25 @@ def round_up(_: Any, vector: Any) -> Any:
 
 @instruction
 def total(_: Any, vector: Any) -> Any:
-    """The sum of integers."""
+    """The sum; of floating-point numbers the first half is added to the other until one is left."""
 
     def generate(_context: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        name = f"llvm.vector.reduce.add.v{WORD}i{vector.element.bitwidth}"
-        return _call(builder, name, arguments[0].type.element, arguments)
+        (numbers,), n = arguments, WORD
+        if isinstance(vector.element, types.Integer):
+            name = f"llvm.vector.reduce.add.v{WORD}i{numbers.type.element.width}"
+            return _call(builder, name, numbers.type.element, arguments)
+        while n > 1:
+            n //= 2
+            one, other = (_part(builder, numbers, first, n) for first in (0, n))
+            numbers = builder.fadd(one, other)
+        return builder.extract_element(numbers, ir.IntType(32)(0))
 
     return vector.element(vector), generate
+
+
+def _part(builder: Any, numbers: Any, first: int, n: int) -> Any:
+    places = ir.Constant(ir.VectorType(ir.IntType(32), n), list(range(first, first + n)))
+    return builder.shuffle_vector(numbers, ir.Constant(numbers.type, ir.Undefined), places)
 
 
 def _call(builder: Any, name: str, result: Any, arguments: Any) -> Any:
@@ -248,8 +271,8 @@ def filled(_: Any, number: Any) -> Any:
 
 @instruction
 def places(_: Any) -> Any:
-    """0 to 63."""
-    result = Vector(types.int64)
+    """0 to 63, as int32."""
+    result = Vector(types.int32)
 
     def generate(context: Any, __: Any, ___: Any, ____: Any) -> Any:
         return ir.Constant(context.get_value_type(result), list(range(WORD)))
