@@ -120,9 +120,23 @@ def test_sums_of_what_is_nearly_certain_are_exact(n_bins):
     assert found.bins.counts[0, -1] == found.bins.hits[0, -1] == len(p)
 
 
+@pytest.mark.parametrize("q", [1e-3, 0.06, 0.124, 0.126, 0.5, 0.87, 0.88, 1.0])
+@pytest.mark.parametrize("n_bins", [1, 2, 8, 15, 100, 1 << 15, 40_000])
+def test_a_block_of_the_same_confidence_overflows_nothing(n_bins, q):
+    n, edges = (1 << 17) + 13, np.arange(n_bins + 1) / n_bins
+    probs, right = np.full((2, n), [[q], [1 - q]], np.float32), np.arange(n) % 3 == 0
+    bins = sort_into_bins(probs, np.where(right, 0, 1).astype(np.uint8), None, edges, top_label=False).bins
+    j = bins.counts[0].argmax()
+    assert (bins.counts[0].sum(), bins.counts[0, j], bins.hits[0, j]) == (n, n, right.sum())
+    exact = n * float(probs[0, 0])
+    assert bins.confidence[0].sum() == bins.confidence[0, j] == pytest.approx(exact, rel=1e-10)
+    if 1 / n_bins < q and n_bins < 1 << 16 and q > 1 / 8:
+        assert bins.confidence[0, j] == exact
+
+
 @pytest.mark.parametrize("n_bins", [5, 8])
 def test_sums_of_what_is_just_nearly_nothing_do_not_overflow(n_bins):
-    n_voxels = 1 << 15
+    n_voxels = 1 << 17
     probs, edges = np.full((8, n_voxels), 1 / 8, np.float32), np.arange(n_bins + 1) / n_bins
     found = sort_into_bins(probs, np.zeros(n_voxels, np.uint8), None, edges, top_label=False)
     assert found.bins.confidence[:, 0].tolist() == [n_voxels / 8] * 8
