@@ -273,7 +273,7 @@ def billion_section(found: dict[str, Any]) -> str:
     """Memory that does not grow."""
     return (
         f"## A billion voxels\n\n`CalibrationBins` counted {found['n_voxels']:,} voxels in "
-        f"{found['seconds']:.0f} s, with {found['extra_mb']:.0f} MB beyond the block that\nit was given each "
+        f"{found['seconds']:.1f} s, with {found['extra_mb']:.1f} MB beyond the block that\nit was given each "
         f"time. It found an error of {found['ece']:.9f}; the truth is {found['truth']:.9f}.\n"
         f"Single precision stops counting at {found['float32_stops_at']:,}."
     )
