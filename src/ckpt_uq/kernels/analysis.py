@@ -166,8 +166,7 @@ def _blocks(
                 return None
             for target in targets:
                 target.put_back()
-        of_slices = np.concatenate(bits)
-        return _Block(of_slices.sum(keepdims=True) if alone else of_slices, bins, confusion)
+        return _Block(np.concatenate(bits), bins, confusion)
 
     return map_blocks(lambda a, b: look(start + a, start + b), stop - start, size)
 

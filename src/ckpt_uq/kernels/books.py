@@ -24,6 +24,7 @@ from ckpt_uq.kernels.vectors import (
     as_word,
     bits_of,
     doubles,
+    first_bits,
     integers,
     load,
     places,
@@ -50,6 +51,22 @@ _SMALL_UNITS = 2.0**-51
 _WHOLE = 2.0**52
 
 
+class Pen(NamedTuple):
+    """What it takes to enter confidences into books, as long as they are there."""
+
+    tally: Any
+    sure: Any
+    indices: Any
+    entries: Any
+    n_bins: int
+    first: np.int32
+    """Bits up to which a float32 is nearly 0, in the first bin."""
+    last: np.int32
+    """Bits above which it is nearly 1, in the last bin."""
+    unit: float
+    """Of the tally's confidence."""
+
+
 class Books(NamedTuple):
     """Some rows of bins, and what was entered but is not in them yet."""
 
@@ -67,40 +84,7 @@ class Books(NamedTuple):
     """Where in a lane of the tally each confidence of a word belongs, int32 (64,), and"""
     entries: Array
     """what is added there, int64 (64,)."""
-    first: np.int32
-    """Bits up to which a float32 is nearly 0, in the first bin."""
-    last: np.int32
-    """Bits above which it is nearly 1, in the last bin."""
-    unit: float
-    """Of the tally's confidence."""
-
-
-class Pen(NamedTuple):
-    """What it takes to enter confidences into books, as long as they are there."""
-
-    tally: Any
-    sure: Any
-    indices: Any
-    entries: Any
-    n_bins: int
-    first: np.int32
-    last: np.int32
-    unit: float
-
-
-@inline
-def pen_for(books: Books) -> Pen:
-    """What enters into books."""
-    return Pen(
-        start_of(books.tally),
-        start_of(books.sure),
-        start_of(books.indices),
-        start_of(books.entries),
-        books.counts.shape[1],
-        books.first,
-        books.last,
-        books.unit,
-    )
+    pen: Pen
 
 
 @jit
@@ -109,19 +93,19 @@ def new_books(edges: Array, counts: Array, hits: Array, sums: Array) -> Books:
     n_rows, n_bins = counts.shape
     # A float32 above 1/2**k is a multiple of 1/2**(k + 23); 8191 of the finest are less than 2**51.
     fineness = min(max(23 + int(np.ceil(np.log2(n_bins))), 26), 38)
-    return Books(
-        counts,
-        hits,
-        sums,
-        np.zeros((n_rows, _LANES * 2 * n_bins), np.uint64),
-        np.zeros((n_rows, _N_SURE), np.uint64),
-        np.zeros(1, np.int64),
-        np.empty(WORD, np.int32),
-        np.empty(WORD, np.int64),
+    tally, sure = np.zeros((n_rows, _LANES * 2 * n_bins), np.uint64), np.zeros((n_rows, _N_SURE), np.uint64)
+    indices, entries = np.empty(WORD, np.int32), np.empty(WORD, np.int64)
+    pen = Pen(
+        start_of(tally),
+        start_of(sure),
+        start_of(indices),
+        start_of(entries),
+        n_bins,
         min(_bits_up_to(edges[1]), float_bits(_UNSURE)),
         max(_bits_up_to(edges[-2]), float_bits(_SURE)),
         0.5**fineness,
     )
+    return Books(counts, hits, sums, tally, sure, np.zeros(1, np.int64), indices, entries, pen)
 
 
 @jit
@@ -150,7 +134,7 @@ def settle(books: Books) -> None:
         for j in range(n_bins):
             counts[row, j] += np.int64(n[j] + n[n_bins + j])
             hits[row, j] += np.int64(n[n_bins + j])
-            sums[row, j] += np.float64(units[j] + units[n_bins + j]) * books.unit
+            sums[row, j] += np.float64(units[j] + units[n_bins + j]) * books.pen.unit
         sure = books.sure[row]
         counts[row, 0] += np.int64(sure[0])
         hits[row, 0] += np.int64(sure[1])
@@ -227,7 +211,7 @@ def _enter_one_by_one(precise: Any, hits: Any, which: Any, row: Any, pen: Pen) -
 @jit
 def add_likeliest(best: Array, said: Array, truth: Array, books: Books) -> None:
     """Enter up to a stretch of confidences of likeliest classes, bytes, right where they are the truth."""
-    n_whole, n_rest, pen = len(best) // WORD, len(best) % WORD, pen_for(books)
+    n_whole, n_rest, pen = len(best) // WORD, len(best) % WORD, books.pen
     make_room(n_whole + 1, books)
     for at in range(0, n_whole * WORD, WORD):
         enter(load(best, at), as_word(load(said, at) == load(truth, at)), ALL, np.uint64(0), pen)
@@ -237,4 +221,4 @@ def add_likeliest(best: Array, said: Array, truth: Array, books: Books) -> None:
             at = n_whole * WORD + i
             rest[i] = best[at]
             hits |= np.uint64(said[at] == truth[at]) << np.uint64(i)
-        enter(load(rest, 0), hits, ALL >> np.uint64(WORD - n_rest), np.uint64(0), pen)
+        enter(load(rest, 0), hits, first_bits(n_rest), np.uint64(0), pen)

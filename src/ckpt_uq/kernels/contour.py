@@ -16,7 +16,7 @@ import numpy as np
 from ckpt_uq.kernels.bits import count_ones
 from ckpt_uq.kernels.blocks import BLOCK_VOXELS, map_blocks, thread_count
 from ckpt_uq.kernels.jit import jit
-from ckpt_uq.kernels.vectors import ALL, WORD, as_word, load
+from ckpt_uq.kernels.vectors import ALL, WORD, as_word, first_bits, load
 
 Array = np.ndarray[Any, Any]
 
@@ -213,7 +213,7 @@ def _inside(width: int, layout: _Layout) -> Array:
     bits = np.zeros((layout.band // layout.row, layout.row), np.uint64)
     bits[:, : width // WORD] = ALL
     if width % WORD:
-        bits[:, width // WORD] = ALL >> np.uint64(WORD - width % WORD)
+        bits[:, width // WORD] = first_bits(width % WORD)
     return bits.reshape(-1)
 
 
@@ -254,7 +254,7 @@ def _pack_whole(voxels: Array, start: int, bits: np.uint8, value: np.uint8, word
 def _pack_part(voxels: Array, start: int, n: int, bits: np.uint8, value: np.uint8) -> Any:
     """A last word, of n bytes from ``start`` on."""
     if start + WORD <= len(voxels):
-        return as_word((load(voxels, start) & bits) == value) & (ALL >> np.uint64(WORD - n))
+        return as_word((load(voxels, start) & bits) == value) & first_bits(n)
     word = np.uint64(0)
     for i in range(n):
         word |= np.uint64((voxels[start + i] & bits) == value) << np.uint64(i)

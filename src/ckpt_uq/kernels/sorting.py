@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ckpt_uq.kernels.books import Books, enter, make_room, new_books, pen_for, settle
+from ckpt_uq.kernels.books import Books, enter, make_room, new_books, settle
 from ckpt_uq.kernels.jit import MOST_UNROLLED, inline, jit
 from ckpt_uq.kernels.labels import NO_LABELS, as_bytes, choose, count_chosen, label_range
 from ckpt_uq.kernels.memory import read_ahead, start_of
 from ckpt_uq.kernels.planes import CHUNK, STRETCH
 from ckpt_uq.kernels.ranges import HIGHEST, LOWEST_SUM
-from ckpt_uq.kernels.vectors import ALL, WORD, as_word, bits_of, filled, load, where
+from ckpt_uq.kernels.vectors import ALL, WORD, as_word, bits_of, filled, first_bits, load, where
 
 Array = np.ndarray[Any, Any]
 
@@ -76,9 +76,9 @@ def sort_stretches(
 @jit
 def _sort_each(p: Array, start: int, classes: Array, n: int, books: Books) -> Any:
     """Sort every class of n voxels, zeros behind the last; whether they plainly are distributions."""
-    first, stride, pen, plain = start_of(p), p.shape[1], pen_for(books), True
+    first, stride, pen, plain = start_of(p), p.shape[1], books.pen, True
     for a in range(0, n, WORD):
-        truth, there = load(classes, a), _up_to(n - a)
+        truth, there = load(classes, a), first_bits(n - a)
         mass, signs = filled(np.float32(0)), filled(np.int32(0))
         for k in range(np.uint64(len(p))):
             confidences = _next(first, np.int64(k) * stride + start + a)
@@ -91,9 +91,9 @@ def _sort_each(p: Array, start: int, classes: Array, n: int, books: Books) -> An
 @jit
 def _sort_likeliest(p: Array, start: int, classes: Array, n: int, books: Books) -> Any:
     """As :func:`_sort_each`, but the likeliest class alone, the first on a tie."""
-    first, stride, pen, plain = start_of(p), p.shape[1], pen_for(books), True
+    first, stride, pen, plain = start_of(p), p.shape[1], books.pen, True
     for a in range(0, n, WORD):
-        truth, there = load(classes, a), _up_to(n - a)
+        truth, there = load(classes, a), first_bits(n - a)
         best = _next(first, start + a)
         mass, signs, right = best, bits_of(best), as_word(truth == np.uint8(0))
         for k in range(np.uint64(1), np.uint64(len(p))):
@@ -105,12 +105,6 @@ def _sort_likeliest(p: Array, start: int, classes: Array, n: int, books: Books) 
         enter(best, right & there, there, np.uint64(0), pen)
         plain &= (_are_plain(mass, signs) | ~there) == ALL
     return plain
-
-
-@inline
-def _up_to(n: int) -> Any:
-    """A word of which the first n bits are set, or all."""
-    return ALL if n >= WORD else ALL >> np.uint64(WORD - n)
 
 
 @inline

@@ -19,7 +19,7 @@ from numba.core.datamodel import models
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, register_model
 
-from ckpt_uq.kernels.jit import instruction
+from ckpt_uq.kernels.jit import inline, instruction
 
 WORD = 64
 """Numbers of a vector, bits of a word."""
@@ -48,11 +48,9 @@ _REGISTERS = {
     types.int16: ir.IntType(16),
     types.int32: ir.IntType(32),
     types.int64: ir.IntType(64),
-    types.uint64: ir.IntType(64),
     types.float32: ir.FloatType(),
     types.float64: ir.DoubleType(),
 }
-_BITS = {types.float32: types.int32, types.float64: types.int64}
 
 
 def _of_vectors(symbol: Any, build: Callable[..., Any], result: Any = None) -> None:
@@ -64,23 +62,28 @@ def _of_vectors(symbol: Any, build: Callable[..., Any], result: Any = None) -> N
             vector = next((each for each in arguments if isinstance(each, Vector)), None)
             if vector is None or len(arguments) != 2:
                 return None
-            others = [each if isinstance(each, Vector) else vector.element for each in arguments]
             found = Vector(result) if result else vector
-            return signature(found, *others)  # type: ignore[no-untyped-call]
+            return signature(found, *_operands(vector, arguments))  # type: ignore[no-untyped-call]
 
     def generate(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
         element = next(each.element for each in typed.args if isinstance(each, Vector))
-        one, other = (
-            number if isinstance(each, Vector) else everywhere(builder, number)
-            for each, number in zip(typed.args, arguments, strict=True)
-        )
-        return build(builder, element, one, other)
+        return build(builder, element, *_as_vectors(builder, typed.args, arguments))
 
     for operands in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(symbol, *operands)(generate)  # type: ignore[no-untyped-call]
 
 
-def everywhere(builder: Any, number: Any) -> Any:
+def _operands(vector: Vector, given: Any) -> list[Any]:
+    """Types of operands: vectors as they are, numbers as what a vector consists of."""
+    return [each if isinstance(each, Vector) else vector.element for each in given]
+
+
+def _as_vectors(builder: Any, kinds: Any, operands: Any) -> list[Any]:
+    pairs = zip(kinds, operands, strict=True)
+    return [operand if isinstance(kind, Vector) else _everywhere(builder, operand) for kind, operand in pairs]
+
+
+def _everywhere(builder: Any, number: Any) -> Any:
     """A vector of 64 times the same."""
     vector = ir.VectorType(number.type, WORD)
     one = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.IntType(32)(0))
@@ -110,7 +113,6 @@ _of_vectors(operator.sub, _arithmetic("sub"))
 _of_vectors(operator.mul, _arithmetic("mul"))
 _of_vectors(operator.and_, _arithmetic("and_"))
 _of_vectors(operator.or_, _arithmetic("or_"))
-_of_vectors(operator.lshift, _arithmetic("shl"))
 _of_vectors(operator.eq, _comparison("=="), types.boolean)
 _of_vectors(operator.le, _comparison("<="), types.boolean)
 _of_vectors(operator.ge, _comparison(">="), types.boolean)
@@ -150,37 +152,26 @@ def _address(context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
     return builder.bitcast(builder.gep(first, [arguments[1]]), vector.as_pointer())
 
 
-@instruction
-def bits_of(_: Any, vector: Any) -> Any:
-    """The bits of floating-point numbers, as signed integers; see :mod:`ckpt_uq.kernels.bits`."""
-    result = Vector(_BITS[vector.element])
+def _converting(how: str, targets: dict[Any, Any]) -> Callable[..., Any]:
+    def convert(_: Any, vector: Any) -> Any:
+        result = Vector(targets[vector.element])
 
-    def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], context.get_value_type(result))
+        def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
+            return getattr(builder, how)(arguments[0], context.get_value_type(result))
 
-    return result(vector), generate
+        return result(vector), generate
 
-
-@instruction
-def doubles(_: Any, vector: Any) -> Any:
-    """Numbers in single precision, in double."""
-    result = Vector(types.float64)
-
-    def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        return builder.fpext(arguments[0], context.get_value_type(result))
-
-    return result(vector), generate
+    return instruction(convert)
 
 
-@instruction
-def integers(_: Any, vector: Any) -> Any:
-    """Whole numbers in double precision, as int32; what does not fit becomes anything."""
-    result = Vector(types.int32)
+bits_of = _converting("bitcast", {types.float32: types.int32, types.float64: types.int64})
+"""The bits of floating-point numbers, as signed integers; see :mod:`ckpt_uq.kernels.bits`."""
 
-    def generate(context: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        return builder.fptosi(arguments[0], context.get_value_type(result))
+doubles = _converting("fpext", {types.float32: types.float64})
+"""Numbers in single precision, in double."""
 
-    return result(vector), generate
+integers = _converting("fptosi", {types.float64: types.int32})
+"""Whole numbers in double precision, as int32; what does not fit becomes anything."""
 
 
 @instruction
@@ -227,15 +218,10 @@ def where(_: Any, truths: Any, ones: Any, others: Any) -> Any:
     """Where it is true one number, else the other."""
 
     def generate(_context: Any, builder: Any, typed: Any, arguments: Any) -> Any:
-        truth, *numbers = (
-            number if isinstance(each, Vector) else everywhere(builder, number)
-            for each, number in zip(typed.args, arguments, strict=True)
-        )
-        return builder.select(truth, *numbers)
+        return builder.select(*_as_vectors(builder, typed.args, arguments))
 
     vector = ones if isinstance(ones, Vector) else others
-    kept = [each if isinstance(each, Vector) else vector.element for each in (ones, others)]
-    return vector(truths, *kept), generate
+    return vector(truths, *_operands(vector, (ones, others))), generate
 
 
 @instruction
@@ -264,7 +250,7 @@ def filled(_: Any, number: Any) -> Any:
     """64 times the same."""
 
     def generate(_context: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        return everywhere(builder, arguments[0])
+        return _everywhere(builder, arguments[0])
 
     return Vector(number)(number), generate
 
@@ -278,3 +264,9 @@ def places(_: Any) -> Any:
         return ir.Constant(context.get_value_type(result), list(range(WORD)))
 
     return result(), generate
+
+
+@inline
+def first_bits(n: int) -> Any:
+    """A word of which the first n bits are set, or all."""
+    return ALL if n >= WORD else ALL >> np.uint64(WORD - n)
